@@ -1,0 +1,133 @@
+package dev.pairvm.api.mirror;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What the operator tells a mirror about its machine, as the file {@code mirror.json} of the pod's ConfigMap. Everything a
+ * mirror needs to fail over without the operator; no secret is in it but the guest's cloud-init, which comes from a Secret
+ * mounted beside it.
+ *
+ * @param machine name of the ProtectedVM
+ * @param machineUid its Kubernetes uid, pinned in the superblocks and the certificates
+ * @param namespace its namespace
+ * @param copy this pod's copy
+ * @param lease name of the arbiter Lease
+ * @param disks the mirrored disks, in the order of the spec
+ * @param timing beacons, lease, grace
+ * @param slowPeer what to do when the peer is too slow
+ * @param link where the peer link listens
+ * @param guest the virtual machine; the mirror turns it into a QEMU command line
+ * @param running wished power state at the start of the pod; later changes come as orders
+ */
+@JsonIgnoreProperties(ignoreUnknown = true)
+public record MirrorConfig(
+        String machine,
+        String machineUid,
+        String namespace,
+        CopyId copy,
+        String lease,
+        List<Disk> disks,
+        Timing timing,
+        SlowPeer slowPeer,
+        Link link,
+        Guest guest,
+        boolean running) {
+
+    /** Where a mirrored disk lies and how the guest sees it. */
+    public record Disk(
+            String name,
+            String path,
+            Kind kind,
+            long sizeBytes,
+            Optional<String> serial,
+            Optional<Integer> bootOrder) {
+        /** How the volume is given to the pod. */
+        public enum Kind {
+            /** {@code path} is a directory on a file system: {@code disk.img} and {@code disk.meta} lie in it. */
+            FILE,
+            /** {@code path} is a block device: the image from its start, the metadata in its last bytes. */
+            BLOCK
+        }
+    }
+
+    /** Milliseconds; {@code grace >= 1.25 * lease} keeps two gates from being open together (study section 3). */
+    public record Timing(int beaconMillis, int leaseMillis, int graceMillis) {
+        /** 50, 400, 500. */
+        public static final Timing DEFAULT = new Timing(50, 400, 500);
+
+        /** Checks order and ratio; throws {@link IllegalArgumentException} naming the field. */
+        public Timing {
+            if (beaconMillis < 10 || leaseMillis < 4 * beaconMillis) {
+                throw new IllegalArgumentException(
+                        "leaseMillis must be at least four beacons, got " + leaseMillis + " for beacons of " + beaconMillis);
+            }
+            if (graceMillis * 4L < leaseMillis * 5L) {
+                throw new IllegalArgumentException(
+                        "graceMillis must be at least 1.25 * leaseMillis, got " + graceMillis + " for " + leaseMillis);
+            }
+        }
+    }
+
+    /** What happens when the peer's acknowledgements take longer than two seconds. */
+    public enum SlowPeer {
+        DEGRADE,
+        SUSPEND
+    }
+
+    /**
+     * The link between the mirrors.
+     *
+     * @param port TCP port on every interface named
+     * @param interfaces the pod's interfaces to announce, best first: {@code net2}, {@code eth0}
+     */
+    public record Link(int port, List<String> interfaces) {}
+
+    /** The virtual machine, already checked by the operator. */
+    public record Guest(
+            Cpu cpu,
+            int memoryMib,
+            String machineType,
+            Firmware firmware,
+            List<Interface> interfaces,
+            Optional<String> hostname,
+            boolean cloudInit,
+            Optional<String> kernelArgs,
+            OnCrash onCrash,
+            int terminationGraceSeconds) {}
+
+    /** Virtual processors; {@code model} is QEMU's name or {@code max}. */
+    public record Cpu(int sockets, int cores, int threads, String model) {}
+
+    /** What the guest boots with. */
+    public record Firmware(boolean efi, String uuid, Optional<String> serial) {}
+
+    /** What happens when the guest's kernel panics. */
+    public enum OnCrash {
+        RESTART,
+        STOP
+    }
+
+    /**
+     * A network card of the guest.
+     *
+     * @param name as in the template
+     * @param mac the machine's, the same on both hosts
+     * @param binding how its packets leave the pod
+     * @param podInterface the pod's interface it uses: {@code eth0}, or the one of its Multus network
+     * @param ports masquerade only: guest ports that the pod forwards
+     */
+    public record Interface(String name, String mac, Binding binding, String podInterface, List<Port> ports) {}
+
+    /** How a guest's packets leave the pod. */
+    public enum Binding {
+        /** The guest is on the same layer-2 network as the pod's interface. */
+        BRIDGE,
+        /** The guest sits behind network address translation at 10.0.2.2/24, gateway 10.0.2.1. */
+        MASQUERADE
+    }
+
+    /** A forwarded port. */
+    public record Port(String protocol, int port) {}
+}

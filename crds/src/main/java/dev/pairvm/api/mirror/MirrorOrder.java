@@ -1,0 +1,32 @@
+package dev.pairvm.api.mirror;
+
+import com.fasterxml.jackson.annotation.JsonSubTypes;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
+
+/**
+ * What the operator asks of a mirror, at {@code POST /v1/orders}. Each carries the epoch that the operator saw; a mirror that
+ * knows a higher one refuses with 409 and its own epoch, and nothing changes. An order is a wish with a defined end, safe to send
+ * again: 200 done already, 202 begun, 409 stale or impossible now (with a reason), 400 malformed.
+ */
+@JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
+@JsonSubTypes({
+    @JsonSubTypes.Type(value = MirrorOrder.Switchover.class, name = "Switchover"),
+    @JsonSubTypes.Type(value = MirrorOrder.Leave.class, name = "Leave"),
+    @JsonSubTypes.Type(value = MirrorOrder.SetRunning.class, name = "SetRunning")
+})
+public sealed interface MirrorOrder {
+    /** The epoch the operator decided on. */
+    Epoch epoch();
+
+    /** To the active: hand the guest over to its in-sync peer, losing nothing. */
+    record Switchover(Epoch epoch, CopyId to) implements MirrorOrder {}
+
+    /**
+     * To the active: let {@code copy} leave. Its in-sync set shrinks politely; the copy is durably outdated first where it can
+     * be reached. Used before a standby's pod is replaced or a lost copy is given up.
+     */
+    record Leave(Epoch epoch, CopyId copy) implements MirrorOrder {}
+
+    /** To the active: the wished power state of the guest; off is asked of the guest first, then forced after the grace. */
+    record SetRunning(Epoch epoch, boolean running, long graceSeconds) implements MirrorOrder {}
+}

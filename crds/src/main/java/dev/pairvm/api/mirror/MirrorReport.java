@@ -1,0 +1,94 @@
+package dev.pairvm.api.mirror;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What one mirror says of itself, at {@code GET /v1/report} and, on every change of meaning, at {@code GET /v1/events}
+ * (server-sent events). Facts only; conclusions are the operator's.
+ *
+ * @param machine name of the machine
+ * @param copy this mirror's copy
+ * @param role what this mirror is now
+ * @param epoch highest epoch it knows
+ * @param active the active by the last record it read
+ * @param inSync the copies in sync by that record
+ * @param copyState state of its own copy
+ * @param peer state of the link, absent while it never had a peer
+ * @param guest what its QEMU does
+ * @param runner whether this pod can run a guest (it has a QEMU container)
+ * @param arbiterReachable whether its last exchange with the arbiter succeeded; absent until there was one
+ * @param disks one entry per mirrored disk
+ * @param lastTransition the last take-over or start, absent before the first
+ * @param problem a sentence for the administrator, where something needs one
+ * @param version build of this mirror
+ */
+@JsonIgnoreProperties(ignoreUnknown = true)
+public record MirrorReport(
+        String machine,
+        CopyId copy,
+        Role role,
+        Epoch epoch,
+        Optional<CopyId> active,
+        List<CopyId> inSync,
+        CopyState copyState,
+        Optional<Peer> peer,
+        Guest guest,
+        boolean runner,
+        Optional<Boolean> arbiterReachable,
+        List<Disk> disks,
+        Optional<Transition> lastTransition,
+        Optional<Problem> problem,
+        String version) {
+
+    /** What a mirror is. */
+    public enum Role {
+        /** No authority: started, looking for the record or its peer. */
+        IDLE,
+        /** Follows an active. */
+        STANDBY,
+        /** Named active, not yet allowed to serve. */
+        RECOVERING,
+        /** Serves the guest. */
+        ACTIVE,
+        /** Active without leave: guest I/O is held, the gate is closed. */
+        SUSPENDED
+    }
+
+    /** State of a copy (glossary; DRBD's words in study/replication.md section 2.1). */
+    public enum CopyState {
+        BLANK,
+        SYNCING,
+        STALE,
+        IN_SYNC,
+        FAILED
+    }
+
+    /** State of the guest's QEMU on this side. */
+    public enum Guest {
+        /** No QEMU process. */
+        ABSENT,
+        /** Started and paused, ready to boot at once. */
+        READY,
+        RUNNING,
+        /** The guest switched itself off. */
+        POWERED_OFF,
+        /** The guest's kernel panicked and the policy does not restart it. */
+        CRASHED
+    }
+
+    /** The other side of the link. */
+    public record Peer(CopyId copy, boolean connected, Optional<Long> roundTripMicros, List<String> pathsUp) {}
+
+    /** One mirrored disk; counters are since the mirror's start. */
+    public record Disk(String name, long sizeBytes, long bytesToResync, long resyncedBytes) {}
+
+    /** When this side last began to serve, and from which cause; durations in milliseconds, -1 where not measured. */
+    public record Transition(
+            String kind, Epoch epoch, Optional<CopyId> from, String at, long detectedMillis, long guestRunningMillis) {}
+
+    /** A reason in CamelCase from a closed set, and a sentence. */
+    public record Problem(String reason, String message, Map<String, String> facts) {}
+}
