@@ -17,7 +17,8 @@ public record CopyId(@JsonValue String value) implements Comparable<CopyId> {
     @JsonCreator
     public CopyId {
         if (!SHAPE.matcher(value).matches()) {
-            throw new IllegalArgumentException("copy name must be one to three lower-case letters, got \"" + value + "\"");
+            throw new IllegalArgumentException(
+                    "copy name must be one to three lower-case letters, got \"" + value + "\"");
         }
     }
 

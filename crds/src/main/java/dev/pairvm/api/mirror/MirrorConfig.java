@@ -37,12 +37,7 @@ public record MirrorConfig(
 
     /** Where a mirrored disk lies and how the guest sees it. */
     public record Disk(
-            String name,
-            String path,
-            Kind kind,
-            long sizeBytes,
-            Optional<String> serial,
-            Optional<Integer> bootOrder) {
+            String name, String path, Kind kind, long sizeBytes, Optional<String> serial, Optional<Integer> bootOrder) {
         /** How the volume is given to the pod. */
         public enum Kind {
             /** {@code path} is a directory on a file system: {@code disk.img} and {@code disk.meta} lie in it. */
@@ -60,8 +55,8 @@ public record MirrorConfig(
         /** Checks order and ratio; throws {@link IllegalArgumentException} naming the field. */
         public Timing {
             if (beaconMillis < 10 || leaseMillis < 4 * beaconMillis) {
-                throw new IllegalArgumentException(
-                        "leaseMillis must be at least four beacons, got " + leaseMillis + " for beacons of " + beaconMillis);
+                throw new IllegalArgumentException("leaseMillis must be at least four beacons, got " + leaseMillis
+                        + " for beacons of " + beaconMillis);
             }
             if (graceMillis * 4L < leaseMillis * 5L) {
                 throw new IllegalArgumentException(

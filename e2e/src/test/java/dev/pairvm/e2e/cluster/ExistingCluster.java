@@ -39,7 +39,8 @@ public final class ExistingCluster implements Cluster {
     }
 
     private static boolean takesPods(Node node) {
-        return node.getSpec().getTaints().stream().noneMatch(taint -> taint.getEffect().equals("NoSchedule"));
+        return node.getSpec().getTaints().stream()
+                .noneMatch(taint -> taint.getEffect().equals("NoSchedule"));
     }
 
     @Override

@@ -76,7 +76,8 @@ public final class LabCluster implements Cluster {
     private static boolean ready(Node node) {
         return node != null
                 && node.getStatus().getConditions().stream()
-                        .anyMatch(c -> c.getType().equals("Ready") && c.getStatus().equals("True"));
+                        .anyMatch(c ->
+                                c.getType().equals("Ready") && c.getStatus().equals("True"));
     }
 
     @Override
@@ -121,8 +122,7 @@ public final class LabCluster implements Cluster {
     }
 
     /** Inside the node's pid namespace; passes over shells, for this script's own command line holds the word too. */
-    private static final String KILL =
-            """
+    private static final String KILL = """
             n=0
             for d in /proc/[0-9]*; do
               c=$(tr '\\0' ' ' < "$d/cmdline" 2>/dev/null) || continue

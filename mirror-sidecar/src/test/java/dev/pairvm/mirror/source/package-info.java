@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pairvm.mirror.source;
+
+import org.jspecify.annotations.NullMarked;
