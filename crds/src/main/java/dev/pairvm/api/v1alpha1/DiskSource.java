@@ -1,0 +1,58 @@
+package dev.pairvm.api.v1alpha1;
+
+import com.fasterxml.jackson.annotation.JsonAutoDetect;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a mirrored disk holds at first; exactly one component is set. It is read once, for the machine's first copy; every
+ * further copy is filled from a copy that is in sync.
+ *
+ * @param blank zeroes
+ * @param http an image fetched once
+ * @param persistentVolumeClaim a volume that exists already and becomes the first copy
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record DiskSource(
+        @JsonPropertyDescription("An empty disk.") @Nullable Blank blank,
+
+        @JsonPropertyDescription("A raw image, fetched once over HTTP or HTTPS.") @Nullable
+        Http http,
+
+        @JsonPropertyDescription(
+                "A claim of this namespace that holds the image; it becomes the machine's first copy, in place.")
+        @Nullable
+        Claim persistentVolumeClaim) {
+
+    /** Zeroes; has no fields. */
+    @JsonAutoDetect
+    public record Blank() {}
+
+    /**
+     * An image to fetch. Exactly one of {@code checksum} and a true {@code insecureSkipChecksum} is given.
+     *
+     * @param url {@code http://} or {@code https://}
+     * @param checksum {@code sha256:} or {@code sha512:} and lower-case hexadecimal digits
+     * @param insecureSkipChecksum the user's waiver; true or absent
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Http(
+            @Required @JsonPropertyDescription("Where the raw image lies.")
+            String url,
+
+            @JsonPropertyDescription(
+                    "sha256:<64 hex digits> or sha512:<128 hex digits> of the image. Required unless waived.")
+            @Nullable
+            String checksum,
+
+            @JsonPropertyDescription("Waives the checksum: whoever answers at the URL decides what the machine boots.")
+            @Nullable
+            Boolean insecureSkipChecksum) {}
+
+    /** A claim in the machine's namespace, by name. */
+    public record Claim(
+            @Required @JsonPropertyDescription("Name of the claim.")
+            String name) {}
+}

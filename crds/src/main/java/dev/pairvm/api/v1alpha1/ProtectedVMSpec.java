@@ -1,0 +1,61 @@
+package dev.pairvm.api.v1alpha1;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Required;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the user wishes.
+ *
+ * @param level wished protection; may change at any time
+ * @param running wished power state; may change at any time
+ * @param template the machine, in KubeVirt's vocabulary
+ * @param disks the mirrored disks; each is attached by the template's disk of the same name
+ * @param placement where copies may lie
+ * @param recovery how failures are noticed and answered
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record ProtectedVMSpec(
+        @Required @JsonPropertyDescription("Wished protection of the machine. May be changed while it runs.")
+        Level level,
+
+        @Default("true")
+        @JsonPropertyDescription(
+                "Wished power state. A guest that switched itself off stays off until this is set to false and true again.")
+        Boolean running,
+
+        @Required
+        @JsonPropertyDescription(
+                "The virtual machine, in the vocabulary of KubeVirt's VirtualMachineInstance. Fields that PairVM can not honour are refused by their path in the condition SpecValid.")
+        Template template,
+
+        @Required
+        @JsonPropertyDescription(
+                "The mirrored disks. Each is attached to the machine by the template's disk of the same name.")
+        List<MirroredDisk> disks,
+
+        @Default("{}") @JsonPropertyDescription("Where the copies of the machine may lie.")
+        Placement placement,
+
+        @Default("{}") @JsonPropertyDescription("How failures are noticed and answered.")
+        Recovery recovery) {
+
+    /** Fills in what the schema defaults. */
+    public ProtectedVMSpec {
+        running = running == null ? Boolean.TRUE : running;
+        disks = disks == null ? List.of() : List.copyOf(disks);
+        placement = placement == null ? Placement.DEFAULT : placement;
+        recovery = recovery == null ? Recovery.DEFAULT : recovery;
+    }
+
+    /** The mirrored disk of this name, or null. */
+    public @Nullable MirroredDisk disk(String name) {
+        return disks.stream()
+                .filter(disk -> disk.name().equals(name))
+                .findFirst()
+                .orElse(null);
+    }
+}

@@ -1,0 +1,222 @@
+package dev.pairvm.api.v1alpha1;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
+import com.fasterxml.jackson.databind.annotation.JsonSerialize;
+import io.fabric8.crd.generator.annotation.SchemaFrom;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.kubernetes.api.model.Condition;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What was observed; written on a change of meaning only. Numbers that move by themselves are metrics.
+ *
+ * @param level wished and effective protection
+ * @param active the side whose guest counts; null before the first start
+ * @param standby the side kept ready; null while there is none
+ * @param epoch the arbiter's epoch
+ * @param ifHostDiedNow what the death of the active's host would cost at this moment
+ * @param lastFailover the last unplanned change of the active
+ * @param copies the machine's copies, by name
+ * @param conditions see {@link ConditionType}
+ * @param observedGeneration the generation of the spec that this status speaks of
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record ProtectedVMStatus(
+        @JsonPropertyDescription("Wished and effective protection.") @Nullable
+        LevelStatus level,
+
+        @JsonPropertyDescription("The side whose guest counts.") @Nullable
+        Side active,
+
+        @JsonPropertyDescription("The side kept ready.") @Nullable
+        Side standby,
+
+        @JsonPropertyDescription("The arbiter's epoch; rises with every change of the active or of the copies in sync.")
+        @Nullable
+        Long epoch,
+
+        @JsonPropertyDescription("What the death of the active's host would cost now.") @Nullable
+        IfHostDiedNow ifHostDiedNow,
+
+        @JsonPropertyDescription("The last unplanned change of the active.") @Nullable
+        Failover lastFailover,
+
+        @JsonPropertyDescription("The machine's copies.") List<CopyStatus> copies,
+
+        @JsonPropertyDescription(
+                "Ready, SpecValid, LevelSupported, Paired, InSync, ArbiterReachable, Redundant; Reconciling and Stalled where they apply.")
+        List<Condition> conditions,
+
+        @JsonPropertyDescription("Generation of the spec that this status speaks of.") @Nullable
+        Long observedGeneration) {
+
+    /** Copies the lists. */
+    public ProtectedVMStatus {
+        copies = copies == null ? List.of() : List.copyOf(copies);
+        conditions = conditions == null ? List.of() : List.copyOf(conditions);
+    }
+
+    /**
+     * Wished and effective protection.
+     *
+     * @param wanted what the spec asks for
+     * @param effective what holds now
+     * @param reason in CamelCase, why they differ; null where they do not
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record LevelStatus(
+            @Required @JsonPropertyDescription("What the spec asks for.")
+            Level wanted,
+
+            @Required @JsonPropertyDescription("What holds now.")
+            EffectiveLevel effective,
+
+            @JsonPropertyDescription("Why the two differ.") @Nullable
+            String reason) {}
+
+    /**
+     * One side of the pair.
+     *
+     * @param copy name of its copy
+     * @param node where it is; null while that is not known
+     * @param pod its pod; null while there is none
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Side(
+            @Required @JsonPropertyDescription("Name of the copy.")
+            String copy,
+
+            @JsonPropertyDescription("Node of the copy.") @Nullable
+            String node,
+
+            @JsonPropertyDescription("Pod of the copy.") @Nullable
+            String pod) {}
+
+    /**
+     * A promise derived from what is observed.
+     *
+     * @param outage time without a running guest, the guest's boot not counted; null: until that host is back
+     * @param bytesLost acknowledged bytes that would be lost for good with the host's disk; null: not known
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record IfHostDiedNow(
+            @SchemaFrom(type = String.class)
+            @JsonSerialize(using = KubernetesDuration.Serializer.class)
+            @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
+            @JsonPropertyDescription(
+                    "Time until the guest boots elsewhere. Absent: it would not, until that host is back.")
+            @Nullable
+            Duration outage,
+
+            @JsonPropertyDescription("Acknowledged bytes that would be missing. Absent: not known.") @Nullable
+            Long bytesLost) {}
+
+    /**
+     * An unplanned change of the active.
+     *
+     * @param at when the new active began, RFC 3339
+     * @param from node of the old active
+     * @param to node of the new active
+     * @param cause in CamelCase
+     * @param detected time from the last sign of life to the decision
+     * @param outage time from the last sign of life to the running guest
+     * @param epoch epoch of the new active
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Failover(
+            @Required @JsonPropertyDescription("When the new active began.")
+            String at,
+
+            @JsonPropertyDescription("Node of the old active.") @Nullable
+            String from,
+
+            @JsonPropertyDescription("Node of the new active.") @Nullable
+            String to,
+
+            @Required @JsonPropertyDescription("Why.") String cause,
+
+            @SchemaFrom(type = String.class)
+            @JsonSerialize(using = KubernetesDuration.Serializer.class)
+            @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
+            @JsonPropertyDescription("From the last sign of life to the decision.")
+            @Nullable
+            Duration detected,
+
+            @SchemaFrom(type = String.class)
+            @JsonSerialize(using = KubernetesDuration.Serializer.class)
+            @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
+            @JsonPropertyDescription("From the last sign of life to the running guest.")
+            @Nullable
+            Duration outage,
+
+            @Required @JsonPropertyDescription("Epoch of the new active.")
+            Long epoch) {}
+
+    /**
+     * A copy of the machine's disks.
+     *
+     * @param name a letter, never used twice for one machine
+     * @param node where it lies; null until its claims are bound
+     * @param pod its pod; null while there is none
+     * @param lostSince since when it has not been seen, RFC 3339; null while it is
+     * @param disks one entry per mirrored disk
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record CopyStatus(
+            @Required @JsonPropertyDescription("Name of the copy.")
+            String name,
+
+            @JsonPropertyDescription("Node on which it lies.") @Nullable
+            String node,
+
+            @JsonPropertyDescription("Pod that serves it.") @Nullable
+            String pod,
+
+            @JsonPropertyDescription("Since when the copy has been lost.") @Nullable
+            String lostSince,
+
+            @JsonPropertyDescription("Its disks.") List<DiskStatus> disks) {
+        /** Copies the list. */
+        public CopyStatus {
+            disks = disks == null ? List.of() : List.copyOf(disks);
+        }
+    }
+
+    /**
+     * One disk of a copy.
+     *
+     * @param name as in the spec
+     * @param state how current it is
+     * @param claim name of its PersistentVolumeClaim
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record DiskStatus(
+            @Required @JsonPropertyDescription("Name of the disk.")
+            String name,
+
+            @Required @JsonPropertyDescription("How current it is.")
+            DiskState state,
+
+            @JsonPropertyDescription("Its PersistentVolumeClaim.") @Nullable
+            String claim) {}
+
+    /** How current a disk of a copy is. */
+    public enum DiskState {
+        /** Nobody has said. */
+        Unknown,
+        /** Nothing on it yet. */
+        Blank,
+        /** Being filled, or brought up to date. */
+        Syncing,
+        /** It lacks acknowledged writes. */
+        Stale,
+        /** It holds every acknowledged write. */
+        InSync,
+        /** It can not be read or written. */
+        Failed
+    }
+}

@@ -1,0 +1,78 @@
+package dev.pairvm.api.v1alpha1;
+
+import com.fasterxml.jackson.annotation.JsonAnyGetter;
+import com.fasterxml.jackson.annotation.JsonAnySetter;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is attached to the machine beside its mirrored disks.
+ *
+ * @param name of the template's disk that attaches it
+ * @param cloudInitNoCloud the one kind there is
+ * @param unsupported fields that are refused
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record Volume(
+        @Required @JsonPropertyDescription("Name of the template's disk that attaches it.")
+        String name,
+
+        @Required @JsonPropertyDescription("A read-only disk for cloud-init.")
+        CloudInitNoCloud cloudInitNoCloud,
+
+        @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)
+        implements TemplateNode {
+
+    /** Fills in what may be left out. */
+    public Volume {
+        unsupported = unsupported == null ? Map.of() : unsupported;
+    }
+
+    /**
+     * Data for cloud-init; exactly one of the first three is set.
+     *
+     * @param userData user data, as text
+     * @param userDataBase64 the same, encoded
+     * @param secretRef a Secret of this namespace with the keys {@code userdata} and, perhaps, {@code networkdata}
+     * @param networkData network configuration, as text
+     * @param unsupported fields that are refused
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record CloudInitNoCloud(
+            @JsonPropertyDescription("User data, as text.") @Nullable
+            String userData,
+
+            @JsonPropertyDescription("User data, base64.") @Nullable
+            String userDataBase64,
+
+            @JsonPropertyDescription("Secret of this namespace with the keys userdata and, optionally, networkdata.")
+            @Nullable
+            SecretRef secretRef,
+
+            @JsonPropertyDescription("Network configuration, as text.") @Nullable
+            String networkData,
+
+            @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)
+            implements TemplateNode {
+        /** Fills in what may be left out. */
+        public CloudInitNoCloud {
+            unsupported = unsupported == null ? Map.of() : unsupported;
+        }
+    }
+
+    /** A Secret of the machine's namespace. */
+    public record SecretRef(
+            @Required @JsonPropertyDescription("Name of the Secret.")
+            String name,
+
+            @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)
+            implements TemplateNode {
+        /** Fills in what may be left out. */
+        public SecretRef {
+            unsupported = unsupported == null ? Map.of() : unsupported;
+        }
+    }
+}
