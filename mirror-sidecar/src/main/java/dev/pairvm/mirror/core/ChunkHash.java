@@ -1,0 +1,10 @@
+package dev.pairvm.mirror.core;
+
+/**
+ * SHA-256 of one chunk (64 KiB, or less at the end of a disk) as four big-endian words; a chunk of zeroes or a hole has the hash
+ * {@link #ZERO}, which the store may answer from the file's map without reading.
+ */
+public record ChunkHash(long a, long b, long c, long d) {
+    /** Stands for a chunk of zeroes; no SHA-256 in practice. */
+    public static final ChunkHash ZERO = new ChunkHash(0, 0, 0, 0);
+}

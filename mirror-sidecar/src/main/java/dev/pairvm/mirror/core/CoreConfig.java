@@ -1,0 +1,79 @@
+package dev.pairvm.mirror.core;
+
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.mirror.MirrorConfig.Timing;
+import java.util.List;
+
+/**
+ * What the core must know of its machine.
+ *
+ * @param machineUid uid of the ProtectedVM
+ * @param self this copy
+ * @param diskBytes sizes of the disks in bytes, in the order of the machine's disks; positive multiples of 512
+ * @param timing beacon, lease and grace
+ * @param suspendOnSlowPeer hold I/O instead of dropping a slow peer
+ * @param hotExtents most extents in the activity log, all disks together
+ * @param life random word of this process' life, never 0: nonces, session and lineage words derive from it
+ * @param waits the longer waits
+ */
+public record CoreConfig(
+        String machineUid,
+        CopyId self,
+        List<Long> diskBytes,
+        Timing timing,
+        boolean suspendOnSlowPeer,
+        int hotExtents,
+        long life,
+        Waits waits) {
+
+    /** Default number of hot extents: at most 4 GiB to compare after a crash. */
+    public static final int DEFAULT_HOT_EXTENTS = 1024;
+
+    /** Copies the list and checks the bounds; throws {@link IllegalArgumentException} naming the field. */
+    public CoreConfig {
+        diskBytes = List.copyOf(diskBytes);
+        if (diskBytes.isEmpty() || diskBytes.stream().anyMatch(bytes -> bytes <= 0 || bytes % 512 != 0)) {
+            throw new IllegalArgumentException("diskBytes must be positive multiples of 512, got " + diskBytes);
+        }
+        if (hotExtents < 2) {
+            throw new IllegalArgumentException("hotExtents must be at least 2, got " + hotExtents);
+        }
+        if (life == 0) {
+            throw new IllegalArgumentException("life must be a random word, got 0");
+        }
+    }
+
+    /**
+     * Waits in milliseconds.
+     *
+     * @param reconnectMillis how long an active whose link broke waits for it before it shrinks
+     * @param peerRestartMillis how long a standby waits after the active's process closed the link (its host lives, and a restart
+     *     of the mirror is likely)
+     * @param activeReturnsMillis how long a starting active waits for its in-sync peer before it shrinks it away
+     * @param standbyReturnsMillis how long an in-sync standby that has just started waits for the active before it promotes
+     * @param slowPeerMillis age of an unacknowledged peer write at which the peer is slow
+     * @param rejoinMillis first back-off before a peer dropped as slow may rejoin; doubles up to {@code rejoinMostMillis}
+     * @param rejoinMostMillis the longest back-off
+     * @param arbiterRetryMillis pause between attempts at the arbiter
+     */
+    public record Waits(
+            int reconnectMillis,
+            int peerRestartMillis,
+            int activeReturnsMillis,
+            int standbyReturnsMillis,
+            int slowPeerMillis,
+            int rejoinMillis,
+            int rejoinMostMillis,
+            int arbiterRetryMillis) {
+        /** 100 ms, 3 s, 10 s, 15 s, 2 s, 10 s, 300 s, 200 ms. */
+        public static final Waits DEFAULT = new Waits(100, 3_000, 10_000, 15_000, 2_000, 10_000, 300_000, 200);
+
+        /** Checks the order of the two returns; throws {@link IllegalArgumentException} naming the field. */
+        public Waits {
+            if (standbyReturnsMillis <= activeReturnsMillis) {
+                throw new IllegalArgumentException("standbyReturnsMillis must be above activeReturnsMillis ("
+                        + activeReturnsMillis + "), got " + standbyReturnsMillis);
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+package dev.pairvm.mirror.core;
+
+import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.CopyId;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What the core knows of itself, for reports; an immutable snapshot, made on demand by {@link PairCore#view}.
+ *
+ * @param role its role
+ * @param copyState state of its copy
+ * @param epoch highest epoch it knows, 0 before the first read
+ * @param arbiter the last record it read or wrote
+ * @param arbiterReachable whether the last exchange with the arbiter succeeded; absent before the first
+ * @param peer the peer of the running session
+ * @param problems what an administrator should know
+ * @param disks one per disk
+ * @param heldRequests guest requests that wait for leave or for acknowledgements
+ */
+public record CoreView(
+        Role role,
+        CopyState copyState,
+        long epoch,
+        Optional<ArbiterRecord> arbiter,
+        Optional<Boolean> arbiterReachable,
+        Optional<Peer> peer,
+        List<Problem> problems,
+        List<Disk> disks,
+        int heldRequests) {
+
+    /**
+     * The peer.
+     *
+     * @param copy its copy
+     * @param attached whether it follows (or is followed)
+     * @param inSync whether the record lists it
+     */
+    public record Peer(CopyId copy, boolean attached, boolean inSync) {}
+
+    /** Resync progress of a disk in bytes; {@code bytesToResync} is what may differ from the peer, done or not. */
+    public record Disk(long bytesToResync, long resyncedBytes) {}
+}

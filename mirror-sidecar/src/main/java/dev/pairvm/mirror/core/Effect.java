@@ -1,0 +1,168 @@
+package dev.pairvm.mirror.core;
+
+import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.CopyId;
+import java.util.List;
+
+/**
+ * What to do. Begun in the order emitted; those that take time run beside each other and answer with the {@link Event} named.
+ * A failure of local I/O is answered by {@link Event.LocalFailed} and never retried.
+ */
+public sealed interface Effect {
+
+    // ------------------------------------------------------------------------------------------------------- the
+    // arbiter
+
+    /** Quorum GET (no resourceVersion, no cache). Answer: ArbiterRead, ArbiterMissing, ArbiterMalformed, ArbiterUnreachable. */
+    record ReadArbiter(long token) implements Effect {}
+
+    /**
+     * PUT {@code next} on condition that the version still is {@code expectedVersion}. The engine must not retry by itself and
+     * must not change {@code next}. Answer: CasApplied, CasConflict, CasUnresolved, ArbiterMissing, ArbiterUnreachable (only if the
+     * request certainly was never sent).
+     */
+    record CasArbiter(long token, String expectedVersion, ArbiterRecord next) implements Effect {}
+
+    // --------------------------------------------------------------------------------------------------- link and
+    // beacons
+
+    /** Send a frame without payload. */
+    record Send(CopyId peer, Message message) implements Effect {}
+
+    /** Send a guest write with the payload of {@code request}; must be begun before the {@link WriteLocal} that follows. */
+    record SendWrite(CopyId peer, Message.Write message, long request) implements Effect {}
+
+    /** Read the message's range from the local store now and send it. The range is locked until the peer acknowledges. */
+    record SendChunk(CopyId peer, Message.ResyncData message) implements Effect {}
+
+    /** Close the link to this peer; reports LinkDown(CLOSED_HERE); dial again after a short pause. */
+    record DropLink(CopyId peer, String why) implements Effect {}
+
+    /**
+     * From now beacons of this session flow: the beacon thread sends one per interval, with the send time of the last beacon heard
+     * from the peer and whether it is granted, and reports {@link Event.BeaconHeard} for each that arrives with this session.
+     *
+     * @param session the session
+     * @param granting whether this side grants: it promises not to ask for promotion before a grace after each beacon it answers
+     *     so. Takes effect at once
+     */
+    record SetBeacons(CopyId peer, long session, boolean granting) implements Effect {}
+
+    /** Stop granting, atomically against the beacon thread, and answer GrantingStopped. Beacons themselves go on. */
+    record StopGranting(long token) implements Effect {}
+
+    /** The session is over: no beacons. */
+    record StopBeacons() implements Effect {}
+
+    // ---------------------------------------------------------------------------------------------- local store, guest
+    // data
+
+    /** Write the payload of guest request {@code request} (or zeroes) to the local store. Answer: LocalWriteDone. */
+    record WriteLocal(long io, long request, int disk, long offset, int length, boolean zero, boolean fua)
+            implements Effect {}
+
+    /** Write the payload of the peer's frame {@code seq} (or zeroes) to the local store. Answer: LocalWriteDone. */
+    record WriteFromPeer(long io, long seq, int disk, long offset, int length, boolean zero, boolean fua)
+            implements Effect {}
+
+    /** Read for guest request {@code request}. Answer: LocalReadDone; then {@link ReplyToGuest} sends the bytes. */
+    record ReadLocal(long io, long request, int disk, long offset, int length) implements Effect {}
+
+    /** fdatasync one disk: everything answered by LocalWriteDone before is durable. Answer: LocalFlushDone. */
+    record FlushLocal(long io, int disk) implements Effect {}
+
+    /** Hash each chunk of a chunk-aligned range of at most 1 MiB; holes answer {@link ChunkHash#ZERO}. Answer: LocalHashed. */
+    record HashLocal(long io, int disk, long offset, int length) implements Effect {}
+
+    /** Answer the guest's request: 0 or an errno. Read bytes are in the request's buffer. The request is finished. */
+    record ReplyToGuest(long request, int errno) implements Effect {}
+
+    /** Throw away a request without an answer: its guest is dead or its connection gone. */
+    record ForgetRequest(long request) implements Effect {}
+
+    // ------------------------------------------------------------------------------------------- local store,
+    // bookkeeping
+
+    /** Write and flush the superblock. Answer: SuperblockPersisted. At most one is outstanding. */
+    record PersistSuperblock(long token, Superblock superblock) implements Effect {}
+
+    /**
+     * First make {@code dirty} durable in the bitmap, then one activity-log record that heats and cools extents. At most one is
+     * outstanding. Answer: BookkeepingPersisted.
+     */
+    record PersistActivityLog(long token, List<Extent> heat, List<Extent> cool, List<DirtyMask> dirty)
+            implements Effect {}
+
+    /** Empty bitmap and activity log but for {@code keepHot}. Answer: BookkeepingPersisted. */
+    record ClearBookkeeping(long token, List<Extent> keepHot) implements Effect {}
+
+    // ---------------------------------------------------------------------------------------------------- guest and
+    // gate
+
+    /** Keep the gate open until this time (nanoseconds of CLOCK_BOOTTIME), or without end if {@link #ALONE}. */
+    record RenewGate(long untilNanos) implements Effect {
+        /** No other copy can be promoted, so the gate needs no lease. */
+        public static final long ALONE = Long.MAX_VALUE;
+    }
+
+    /** Close the gate now. */
+    record CloseGate() implements Effect {}
+
+    /** Stop the guest's process (SIGSTOP); it keeps its state. */
+    record FreezeGuest() implements Effect {}
+
+    /** Let a frozen guest go on (SIGCONT). */
+    record ThawGuest() implements Effect {}
+
+    /** Kill every QEMU of this machine on this side (SIGKILL). Answer: GuestKilled when the kernel confirms. */
+    record KillGuest() implements Effect {}
+
+    /**
+     * This side serves at {@code epoch}: the guest may run. If a running guest survived (restart of the mirror) leave it; if a
+     * prepared one waits, continue it; else start it, as far as the wished power state says so.
+     */
+    record StartGuest(long epoch, StartCause cause) implements Effect {}
+
+    /** Why this side serves now. */
+    enum StartCause {
+        /** The record named this side, and it started. */
+        STARTED,
+        /** The active was lost and this side won the promotion. */
+        PROMOTED,
+        /** The guest was handed over: continue the migrated guest, do not boot. */
+        HANDED_OVER
+    }
+
+    /** In a hand-over that did not take place: let the guest go on here (migrate_cancel, cont). */
+    record ResumeGuest() implements Effect {}
+
+    /** This side is a standby in sync: get a paused guest ready, where the level wants one. Idempotent. */
+    record PrepareStandbyGuest() implements Effect {}
+
+    /** Begin the hand-over: move the guest to the peer, pause it, let I/O drain, report GuestDrained (or HandOverAbandoned). */
+    record BeginHandOver(CopyId to) implements Effect {}
+
+    // -----------------------------------------------------------------------------------------------------------
+    // reports
+
+    /** Something the report shows has changed; read {@link CoreView}. */
+    record PublishView() implements Effect {}
+
+    /** A problem arose or its message changed. */
+    record RaiseProblem(Problem problem) implements Effect {}
+
+    /** A problem is over. */
+    record ClearProblem(Problem.Kind kind) implements Effect {}
+
+    /** An order ended: {@code refusal} is empty, or says why nothing was done. */
+    record OrderEnded(Order order, String refusal) implements Effect {}
+
+    /** Orders the core carries out. */
+    enum Order {
+        HAND_OVER,
+        LEAVE
+    }
+
+    /** Answers StopRequested: nothing is outstanding, exit. */
+    record ReadyToExit() implements Effect {}
+}
