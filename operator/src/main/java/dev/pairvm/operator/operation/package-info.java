@@ -1,0 +1,5 @@
+/** ProtectedVMOperations: done once, with evidence. */
+@NullMarked
+package dev.pairvm.operator.operation;
+
+import org.jspecify.annotations.NullMarked;
