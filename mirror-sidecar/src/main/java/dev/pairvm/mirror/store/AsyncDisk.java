@@ -24,8 +24,10 @@ public final class AsyncDisk {
         READ,
         WRITE,
         WRITE_DURABLY,
+        PUNCH,
+        PUNCH_DURABLY,
         ZERO,
-        ZERO_KEEP
+        ZERO_DURABLY
     }
 
     private final DiskStore store;
@@ -69,11 +71,16 @@ public final class AsyncDisk {
         start(Kind.READ, offset + cached, length - cached, target, done);
     }
 
-    /** Writes the readable bytes of a direct buffer; they are volatile until a {@link #flush} that starts later has ended. */
-    public void write(long offset, ByteBuf payload, IoCompletion done) {
+    /**
+     * Writes the readable bytes of a direct buffer.
+     *
+     * @param durable whether these bytes are durable when it completes (FUA); if not, they are volatile until a {@link #flush} that
+     *     starts later has ended
+     */
+    public void write(long offset, ByteBuf payload, boolean durable, IoCompletion done) {
         int length = payload.readableBytes();
-        if (length > INLINE_BYTES) {
-            start(Kind.WRITE, offset, length, payload, done);
+        if (durable || length > INLINE_BYTES) {
+            start(durable ? Kind.WRITE_DURABLY : Kind.WRITE, offset, length, payload, done);
             return;
         }
         DiskException failure = null;
@@ -85,14 +92,15 @@ public final class AsyncDisk {
         done.ioDone(failure);
     }
 
-    /** Writes the readable bytes of a direct buffer and makes these bytes durable. */
-    public void writeDurably(long offset, ByteBuf payload, IoCompletion done) {
-        start(Kind.WRITE_DURABLY, offset, payload.readableBytes(), payload, done);
-    }
-
-    /** Makes a range read as zeros; volatile like a write. */
-    public void zero(long offset, long length, boolean mayPunch, IoCompletion done) {
-        start(mayPunch ? Kind.ZERO : Kind.ZERO_KEEP, offset, length, null, done);
+    /**
+     * Makes a range read as zeros.
+     *
+     * @param mayPunch whether the space may be given back to the file system
+     * @param durable as for {@link #write}
+     */
+    public void zero(long offset, long length, boolean mayPunch, boolean durable, IoCompletion done) {
+        Kind kind = mayPunch ? durable ? Kind.PUNCH_DURABLY : Kind.PUNCH : durable ? Kind.ZERO_DURABLY : Kind.ZERO;
+        start(kind, offset, length, null, done);
     }
 
     /** Makes every write and zero whose completion was called before this call durable. */
@@ -139,9 +147,16 @@ public final class AsyncDisk {
                 case READ -> store.read(offset, present(buffer), (int) length);
                 case WRITE -> store.write(offset, present(buffer));
                 case WRITE_DURABLY -> store.writeDurably(offset, present(buffer));
-                case ZERO -> store.zero(offset, length, true);
-                case ZERO_KEEP -> store.zero(offset, length, false);
+                case PUNCH -> store.zero(offset, length, true);
+                case ZERO -> store.zero(offset, length, false);
+                case PUNCH_DURABLY -> zeroDurably(true);
+                case ZERO_DURABLY -> zeroDurably(false);
             }
+        }
+
+        private void zeroDurably(boolean mayPunch) throws DiskException {
+            store.zero(offset, length, mayPunch);
+            store.flush();
         }
 
         private void ended() {

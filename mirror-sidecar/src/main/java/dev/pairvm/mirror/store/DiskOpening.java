@@ -41,7 +41,7 @@ final class DiskOpening {
             refuseLostImage(disk, superblock, Files.exists(imagePath), imagePath);
             image = LinuxFile.openFile(imagePath);
             fit(disk, image, superblock);
-            if (metadataFile.sizeBytes() < MetadataArea.BITMAPS) {
+            if (metadataFile.sizeBytes() < MetadataArea.BITMAP) {
                 // Written once as a whole, so that later writes change no allocation and need no journal commit.
                 preallocate(metadata);
             }
@@ -99,7 +99,7 @@ final class DiskOpening {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment zeros = arena.allocate(64 << 10, MetadataArea.BLOCK_BYTES);
             // Not over the superblock: it may have been written by an earlier start that ended right here.
-            for (long at = MetadataArea.ACTIVITY; at < MetadataArea.BITMAPS; at += zeros.byteSize()) {
+            for (long at = MetadataArea.ACTIVITY; at < MetadataArea.BITMAP; at += zeros.byteSize()) {
                 metadata.writeDurably(at, zeros);
             }
         }

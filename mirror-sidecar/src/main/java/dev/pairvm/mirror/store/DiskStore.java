@@ -167,7 +167,7 @@ public final class DiskStore implements AutoCloseable {
         return earlier == null ? first : earlier;
     }
 
-    private void refuseIfFailed() throws DiskException {
+    void refuseIfFailed() throws DiskException {
         DiskException earlier = failure.get();
         if (earlier != null) {
             throw earlier;

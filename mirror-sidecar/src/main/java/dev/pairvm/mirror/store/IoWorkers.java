@@ -41,8 +41,10 @@ public final class IoWorkers implements AutoCloseable {
         threads.allowCoreThreadTimeOut(true);
     }
 
-    /** Runs a job on some thread, soon; on the caller's if the queue is full. */
-    void submit(Runnable job) {
+    /**
+     * Runs a job on some thread, soon; on the caller's if the queue is full. Any thread; after {@link #close} jobs are dropped.
+     */
+    public void submit(Runnable job) {
         threads.execute(job);
     }
 

@@ -10,25 +10,21 @@ import java.lang.foreign.MemorySegment;
  * <pre>
  *   0        superblock, slot 0 (4 KiB)          see {@link SuperblockSlots}
  *   4 KiB    superblock, slot 1 (4 KiB)
- *   8 KiB    owner of bitmap 0 (4 KiB)           see {@link DirtyBitmap}
- *   12 KiB   owner of bitmap 1 (4 KiB)
- *   16 KiB   zeros
+ *   8 KiB    zeros
  *   64 KiB   activity log, 256 records of 4 KiB  see {@link ActivityRing}
- *   1088 KiB bitmap pages of 4 KiB: page 0 of bitmap 0, page 0 of bitmap 1, page 1 of bitmap 0, …
+ *   1088 KiB bitmap, pages of 4 KiB              see {@link DirtyBitmap}
  * </pre>
  *
- * <p>The pages of both bitmaps alternate so that a disk can grow without moving anything. Numbers are big-endian; each block
- * ends in its CRC32C.
+ * <p>The bitmap is last, so that a disk can grow without moving anything. Numbers are big-endian; each block ends in its CRC32C.
  */
 final class MetadataArea implements AutoCloseable {
     /** Unit of every metadata write: no larger than what devices and file systems write as one, or detect as torn. */
     static final int BLOCK_BYTES = 4096;
 
     static final long SUPERBLOCK = 0;
-    static final long BITMAP_OWNERS = 2 * BLOCK_BYTES;
     static final long ACTIVITY = 64 << 10;
     static final int ACTIVITY_RECORDS = 256;
-    static final long BITMAPS = ACTIVITY + (long) ACTIVITY_RECORDS * BLOCK_BYTES;
+    static final long BITMAP = ACTIVITY + (long) ACTIVITY_RECORDS * BLOCK_BYTES;
 
     private final BlockFile file;
     private final long base;
@@ -50,7 +46,7 @@ final class MetadataArea implements AutoCloseable {
 
     /** Bytes of metadata that an image of this size needs. */
     static long sizeFor(long imageBytes) {
-        return BITMAPS + (long) DirtyBitmap.MAX_BITMAPS * DirtyBitmap.pagesFor(imageBytes) * BLOCK_BYTES;
+        return BITMAP + DirtyBitmap.pagesFor(imageBytes) * BLOCK_BYTES;
     }
 
     String path() {

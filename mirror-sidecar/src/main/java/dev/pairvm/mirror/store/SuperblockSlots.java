@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  *   0   8 bytes  "PairVMsb"
  *   8   u32      format version, 1
- *   12  u64      sequence; the slot is sequence mod 2
+ *   12  u64      sequence; the higher one counts
  *   20  u64      size of the disk in bytes
  *   28  u16 + n  name of the disk, UTF-8
  *       u16 + n  content, see {@link SuperblockCodec}
@@ -33,6 +33,9 @@ final class SuperblockSlots {
     static final int MAX_CONTENT_BYTES = 3700;
 
     private final MetadataArea area;
+    /** The slot that may be overwritten: not the one with the newest whole superblock. */
+    private int older;
+
     private final MemorySegment slot = Arena.ofAuto().allocate(BLOCK_BYTES, BLOCK_BYTES);
 
     SuperblockSlots(MetadataArea area) {
@@ -43,12 +46,11 @@ final class SuperblockSlots {
     synchronized SuperblockRead read() throws DiskException {
         SuperblockRead first = readSlot(0);
         SuperblockRead second = readSlot(1);
-        if (first instanceof Found a && second instanceof Found b) {
-            return a.sequence() > b.sequence() ? a : b;
+        if (first instanceof Found a && (!(second instanceof Found b) || a.sequence() > b.sequence())) {
+            older = 1;
+            return a;
         }
-        if (first instanceof Found) {
-            return first;
-        }
+        older = 0;
         if (second instanceof Found) {
             return second;
         }
@@ -88,7 +90,7 @@ final class SuperblockSlots {
         String disk = readString(block, 28);
         byte[] content = disk == null ? null : readBytes(block, 30 + block.getShort(28));
         long sequence = block.getLong(12);
-        if (disk == null || content == null || (sequence & 1) != index) {
+        if (disk == null || content == null) {
             return new Damaged(true, "contradicts itself although its checksum is right");
         }
         return new Found(sequence, disk, block.getLong(20), content);
@@ -113,9 +115,9 @@ final class SuperblockSlots {
     }
 
     /**
-     * Replaces the older slot; durable on return.
+     * Replaces the older slot; durable on return. {@link #read} comes first.
      *
-     * @param sequence one more than that of the newest whole slot, 1 on a blank disk
+     * @param sequence higher than any read or written before
      */
     synchronized void write(long sequence, String disk, long imageBytes, byte[] content) throws DiskException {
         byte[] name = disk.getBytes(StandardCharsets.UTF_8);
@@ -129,7 +131,8 @@ final class SuperblockSlots {
         block.putShort((short) name.length).put(name);
         block.putShort((short) content.length).put(content);
         BlockChecksum.seal(slot);
-        area.writeDurably(slotOffset((int) (sequence & 1)), slot);
+        area.writeDurably(slotOffset(older), slot);
+        older = 1 - older;
     }
 
     private static long slotOffset(int index) {
