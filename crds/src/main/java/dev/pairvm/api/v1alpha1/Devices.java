@@ -5,7 +5,12 @@ import com.fasterxml.jackson.annotation.JsonAnySetter;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Max;
+import io.fabric8.generator.annotation.Min;
+import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -18,11 +23,21 @@ import org.jspecify.annotations.Nullable;
  * @param unsupported fields that are refused
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+        value =
+                "self.disks.all(d, !has(d.bootOrder) || self.disks.exists_one(e, has(e.bootOrder) && e.bootOrder == d.bootOrder))",
+        message = "two disks can not have the same bootOrder",
+        fieldPath = ".disks",
+        reason = "FieldValueInvalid")
 public record Devices(
-        @Required @JsonPropertyDescription("Disks; each attaches the mirrored disk or the volume of the same name.")
+        @Required
+        @JsonPropertyDescription("Disks; each attaches the mirrored disk or the volume of the same name.")
+        @Size(min = 1, max = Shapes.FEW)
         List<Disk> disks,
 
-        @Required @JsonPropertyDescription("Network cards; each is plugged into the network of the same name.")
+        @Required
+        @JsonPropertyDescription("Network cards; each is plugged into the network of the same name.")
+        @Size(min = 1, max = Shapes.FEW)
         List<Interface> interfaces,
 
         @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)
@@ -46,16 +61,22 @@ public record Devices(
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Disk(
-            @Required @JsonPropertyDescription("Name of the mirrored disk or volume.")
+            @Required
+            @JsonPropertyDescription("Name of the mirrored disk or volume.")
+            @Pattern(Shapes.DNS_LABEL)
+            @Size(min = 1, max = Shapes.DISK_NAME)
             String name,
 
             @Default("{}") @JsonPropertyDescription("How the disk is attached.")
             DiskTarget disk,
 
-            @JsonPropertyDescription("Place in the boot order, from 1.") @Nullable
+            @JsonPropertyDescription("Place in the boot order, from 1.") @Min(1) @Max(64) @Nullable
             Integer bootOrder,
 
-            @JsonPropertyDescription("Serial number that the guest sees.") @Nullable
+            @JsonPropertyDescription("Serial number that the guest sees.")
+            @Pattern(Shapes.QEMU_WORD)
+            @Size(min = 1, max = 20)
+            @Nullable
             String serial,
 
             @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)
@@ -107,8 +128,26 @@ public record Devices(
      * @param unsupported fields that are refused
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value = "has(self.bridge) != has(self.masquerade)",
+            message = "exactly one of bridge and masquerade must be given",
+            reason = "FieldValueInvalid")
+    @ValidationRule(
+            value = "!has(self.ports) || self.ports.size() == 0 || has(self.masquerade)",
+            message = "ports are for masquerade only: with bridge the guest is on the network itself",
+            fieldPath = ".ports",
+            reason = "FieldValueInvalid")
+    @ValidationRule(
+            value =
+                    "!has(self.ports) || self.ports.size() <= 1 || self.ports.all(p, has(p.name) && self.ports.exists_one(q, has(q.name) && q.name == p.name))",
+            message = "several ports must each have a name of their own",
+            fieldPath = ".ports",
+            reason = "FieldValueInvalid")
     public record Interface(
-            @Required @JsonPropertyDescription("Name of the network.")
+            @Required
+            @JsonPropertyDescription("Name of the network.")
+            @Pattern(Shapes.DNS_LABEL)
+            @Size(min = 1, max = Shapes.LABEL)
             String name,
 
             @JsonPropertyDescription(
@@ -121,10 +160,13 @@ public record Devices(
             @Nullable
             Masquerade masquerade,
 
-            @JsonPropertyDescription("Ports forwarded to the guest; with masquerade only.")
+            @JsonPropertyDescription("Ports forwarded to the guest; with masquerade only.") @Size(max = Shapes.FEW)
             List<Port> ports,
 
-            @JsonPropertyDescription("MAC address. Empty: derived from the uid of the ProtectedVM.") @Nullable
+            @JsonPropertyDescription("MAC address. Empty: derived from the uid of the ProtectedVM.")
+            @Pattern(Shapes.MAC)
+            @Size(max = 17)
+            @Nullable
             String macAddress,
 
             @Default("virtio") @JsonPropertyDescription("Model of the card.")
@@ -171,10 +213,13 @@ public record Devices(
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Port(
-            @JsonPropertyDescription("Name of the Service's port; needed where there are several.") @Nullable
+            @JsonPropertyDescription("Name of the Service's port; needed where there are several.")
+            @Pattern(Shapes.DNS_LABEL)
+            @Size(min = 1, max = 15)
+            @Nullable
             String name,
 
-            @Required @JsonPropertyDescription("Port, the same outside and inside.")
+            @Required @JsonPropertyDescription("Port, the same outside and inside.") @Min(1) @Max(65_535)
             Integer port,
 
             @Default("TCP") @JsonPropertyDescription("TCP or UDP.")

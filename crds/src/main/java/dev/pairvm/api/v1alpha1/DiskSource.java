@@ -3,7 +3,10 @@ package dev.pairvm.api.v1alpha1;
 import com.fasterxml.jackson.annotation.JsonAutoDetect;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +18,10 @@ import org.jspecify.annotations.Nullable;
  * @param persistentVolumeClaim a volume that exists already and becomes the first copy
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+        value = "[has(self.blank), has(self.http), has(self.persistentVolumeClaim)].filter(x, x).size() == 1",
+        message = "exactly one of blank, http and persistentVolumeClaim must be given",
+        reason = "FieldValueInvalid")
 public record DiskSource(
         @JsonPropertyDescription("An empty disk.") @Nullable Blank blank,
 
@@ -38,12 +45,19 @@ public record DiskSource(
      * @param insecureSkipChecksum the user's waiver; true or absent
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value = "has(self.checksum) != (has(self.insecureSkipChecksum) && self.insecureSkipChecksum)",
+            message = "either checksum must be given, or insecureSkipChecksum: true, which waives it",
+            fieldPath = ".checksum",
+            reason = "FieldValueInvalid")
     public record Http(
-            @Required @JsonPropertyDescription("Where the raw image lies.")
+            @Required @JsonPropertyDescription("Where the raw image lies.") @Pattern(Shapes.URL) @Size(max = 2048)
             String url,
 
             @JsonPropertyDescription(
                     "sha256:<64 hex digits> or sha512:<128 hex digits> of the image. Required unless waived.")
+            @Pattern(Shapes.CHECKSUM)
+            @Size(max = 135)
             @Nullable
             String checksum,
 
@@ -53,6 +67,9 @@ public record DiskSource(
 
     /** A claim in the machine's namespace, by name. */
     public record Claim(
-            @Required @JsonPropertyDescription("Name of the claim.")
+            @Required
+            @JsonPropertyDescription("Name of the claim.")
+            @Pattern(Shapes.DNS_SUBDOMAIN)
+            @Size(min = 1, max = Shapes.NAME)
             String name) {}
 }

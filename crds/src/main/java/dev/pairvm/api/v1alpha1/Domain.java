@@ -5,7 +5,12 @@ import com.fasterxml.jackson.annotation.JsonAnySetter;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Max;
+import io.fabric8.generator.annotation.Min;
+import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import io.fabric8.kubernetes.api.model.Quantity;
 import java.math.BigDecimal;
 import java.util.Map;
@@ -57,18 +62,24 @@ public record Domain(
      * @param unsupported fields that are refused
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value = "self.sockets * self.cores * self.threads <= 254",
+            message = "sockets x cores x threads must be at most 254",
+            reason = "FieldValueInvalid")
     public record Cpu(
-            @Default("1") @JsonPropertyDescription("Cores per socket.")
+            @Default("1") @JsonPropertyDescription("Cores per socket.") @Min(1) @Max(254)
             Integer cores,
 
-            @Default("1") @JsonPropertyDescription("Sockets.")
+            @Default("1") @JsonPropertyDescription("Sockets.") @Min(1) @Max(254)
             Integer sockets,
 
-            @Default("1") @JsonPropertyDescription("Threads per core.")
+            @Default("1") @JsonPropertyDescription("Threads per core.") @Min(1) @Max(8)
             Integer threads,
 
             @JsonPropertyDescription(
                     "Processor model in QEMU's words; both hosts must be able to run it. Empty: the best that every host can run.")
+            @Pattern(Shapes.QEMU_WORD)
+            @Size(min = 1, max = 64)
             @Nullable
             String model,
 
@@ -98,6 +109,18 @@ public record Domain(
      * @param unsupported fields that are refused
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value =
+                    "quantity(string(self.guest)).compareTo(quantity('16Mi')) >= 0 && quantity(string(self.guest)).compareTo(quantity('4Ti')) <= 0",
+            message = "guest must be between 16Mi and 4Ti",
+            fieldPath = ".guest",
+            reason = "FieldValueInvalid")
+    @ValidationRule(
+            value =
+                    "!quantity(string(self.guest)).isInteger() || quantity(string(self.guest)).asInteger() % 1048576 == 0",
+            message = "guest must be whole Mi",
+            fieldPath = ".guest",
+            reason = "FieldValueInvalid")
     public record Memory(
             @Required @JsonPropertyDescription("Memory that the guest sees; whole MiB.")
             Quantity guest,
@@ -129,7 +152,10 @@ public record Domain(
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Machine(
-            @Default("q35") @JsonPropertyDescription("QEMU's machine type: q35, or one of its versions.")
+            @Default("q35")
+            @JsonPropertyDescription("QEMU's machine type: q35, or one of its versions.")
+            @Pattern(Shapes.MACHINE_TYPE)
+            @Size(max = 16)
             String type,
 
             @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)

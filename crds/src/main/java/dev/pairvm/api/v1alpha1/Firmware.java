@@ -4,6 +4,9 @@ import com.fasterxml.jackson.annotation.JsonAnyGetter;
 import com.fasterxml.jackson.annotation.JsonAnySetter;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Pattern;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -20,10 +23,16 @@ public record Firmware(
         @JsonPropertyDescription("BIOS or EFI; at most one. Empty: BIOS.") @Nullable
         Bootloader bootloader,
 
-        @JsonPropertyDescription("UUID that the guest sees. Empty: the uid of the ProtectedVM.") @Nullable
+        @JsonPropertyDescription("UUID that the guest sees. Empty: the uid of the ProtectedVM.")
+        @Pattern(Shapes.UUID)
+        @Size(max = 36)
+        @Nullable
         String uuid,
 
-        @JsonPropertyDescription("Serial number that the guest sees.") @Nullable
+        @JsonPropertyDescription("Serial number that the guest sees.")
+        @Pattern(Shapes.QEMU_WORD)
+        @Size(min = 1, max = 64)
+        @Nullable
         String serial,
 
         @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)
@@ -49,6 +58,10 @@ public record Firmware(
      * @param unsupported fields that are refused
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value = "!(has(self.bios) && has(self.efi))",
+            message = "at most one of bios and efi can be given",
+            reason = "FieldValueInvalid")
     public record Bootloader(
             @JsonPropertyDescription("Boot with BIOS.") @Nullable
             Bios bios,

@@ -1,27 +1,35 @@
 package dev.pairvm.api.v1alpha1;
 
+import com.fasterxml.jackson.annotation.JacksonAnnotationsInside;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
+import com.fasterxml.jackson.databind.annotation.JsonSerialize;
 import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
+import io.fabric8.crd.generator.annotation.SchemaFrom;
 import java.io.IOException;
-import java.math.BigDecimal;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
 import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Durations as Kubernetes writes them: one or more numbers with a unit, {@code 400ms}, {@code 1m30s}, {@code 1.5h}. Units are
- * {@code ms}, {@code s}, {@code m} and {@code h}, from the larger to the smaller; finer than a millisecond is refused.
+ * Durations as Kubernetes writes them: one or more numbers with a unit, {@code 400ms}, {@code 1m30s}. Units are {@code ms},
+ * {@code s}, {@code m} and {@code h}. Numbers are whole: so everything that the schema lets pass can be read, and one object
+ * that can not be read does not stop an informer from reading all others.
  */
 public final class KubernetesDuration {
     /** What the schema asks of a duration. */
-    public static final String PATTERN = "^([0-9]{1,6}(\\.[0-9]{1,3})?(ms|s|m|h)){1,4}$";
+    public static final String PATTERN = "^([0-9]{1,6}(ms|s|m|h)){1,4}$";
 
     private static final Pattern WHOLE = Pattern.compile(PATTERN);
-    private static final Pattern PART = Pattern.compile("([0-9.]+)(ms|s|m|h)");
+    private static final Pattern PART = Pattern.compile("([0-9]+)(ms|s|m|h)");
 
     private KubernetesDuration() {}
 
@@ -33,18 +41,14 @@ public final class KubernetesDuration {
     public static Duration parse(String text) {
         if (!WHOLE.matcher(text).matches()) {
             String shown = text.length() <= 40 ? text : text.substring(0, 40) + "…";
-            throw new IllegalArgumentException("a duration looks like 400ms, 1m30s or 1.5h, got \"" + shown + "\"");
+            throw new IllegalArgumentException("a duration looks like 400ms or 1m30s, got \"" + shown + "\"");
         }
-        BigDecimal millis = BigDecimal.ZERO;
+        long millis = 0;
         Matcher part = PART.matcher(text);
         while (part.find()) {
-            millis = millis.add(new BigDecimal(part.group(1)).multiply(BigDecimal.valueOf(unitMillis(part.group(2)))));
+            millis += Long.parseLong(part.group(1)) * unitMillis(part.group(2));
         }
-        try {
-            return Duration.ofMillis(millis.longValueExact());
-        } catch (ArithmeticException e) {
-            throw new IllegalArgumentException("a duration counts whole milliseconds, got \"" + text + "\"", e);
-        }
+        return Duration.ofMillis(millis);
     }
 
     /** Writes a duration, cut to whole milliseconds; what {@link #parse} reads again. Negative ones are written as {@code 0ms}. */
@@ -66,6 +70,15 @@ public final class KubernetesDuration {
         }
         return text.toString();
     }
+
+    /** Marks a component of type {@link Duration} that is written so; a string in the schema. */
+    @JacksonAnnotationsInside
+    @SchemaFrom(type = String.class)
+    @JsonSerialize(using = Serializer.class)
+    @JsonDeserialize(using = Deserializer.class)
+    @Retention(RetentionPolicy.RUNTIME)
+    @Target({ElementType.FIELD, ElementType.METHOD, ElementType.PARAMETER})
+    @interface Text {}
 
     private static long unitMillis(String unit) {
         return switch (unit) {

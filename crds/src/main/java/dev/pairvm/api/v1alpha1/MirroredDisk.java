@@ -3,7 +3,10 @@ package dev.pairvm.api.v1alpha1;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import io.fabric8.kubernetes.api.model.Quantity;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -20,14 +23,47 @@ import org.jspecify.annotations.Nullable;
  * @param onDelete what becomes of the claims when the ProtectedVM is deleted
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+        value =
+                "quantity(string(self.size)).compareTo(quantity('1Mi')) >= 0 && quantity(string(self.size)).compareTo(quantity('64Ti')) <= 0",
+        message = "size must be between 1Mi and 64Ti",
+        fieldPath = ".size",
+        reason = "FieldValueInvalid")
+@ValidationRule(
+        value = "quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
+        message = "size may grow, but not shrink",
+        fieldPath = ".size",
+        reason = "FieldValueForbidden")
+@ValidationRule(
+        value = "self.source == oldSelf.source",
+        message = "source can not change: it is read once, for the first copy",
+        fieldPath = ".source",
+        reason = "FieldValueForbidden")
+@ValidationRule(
+        value =
+                "has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
+        message = "storageClassName can not change",
+        fieldPath = ".storageClassName",
+        reason = "FieldValueForbidden")
+@ValidationRule(
+        value = "self.volumeMode == oldSelf.volumeMode",
+        message = "volumeMode can not change",
+        fieldPath = ".volumeMode",
+        reason = "FieldValueForbidden")
 public record MirroredDisk(
-        @Required @JsonPropertyDescription("Name of the disk and of the template's disk that attaches it.")
+        @Required
+        @JsonPropertyDescription("Name of the disk and of the template's disk that attaches it.")
+        @Pattern(Shapes.DNS_LABEL)
+        @Size(min = 1, max = Shapes.DISK_NAME)
         String name,
 
         @Required @JsonPropertyDescription("Size that the guest sees, rounded up to whole MiB. May grow, never shrink.")
         Quantity size,
 
-        @JsonPropertyDescription("StorageClass of both copies. Empty: the cluster's default class.") @Nullable
+        @JsonPropertyDescription("StorageClass of both copies. Empty: the cluster's default class.")
+        @Pattern(Shapes.DNS_SUBDOMAIN)
+        @Size(min = 1, max = Shapes.NAME)
+        @Nullable
         String storageClassName,
 
         @Default("Filesystem")

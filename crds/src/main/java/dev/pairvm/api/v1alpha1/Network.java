@@ -4,7 +4,10 @@ import com.fasterxml.jackson.annotation.JsonAnyGetter;
 import com.fasterxml.jackson.annotation.JsonAnySetter;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -17,8 +20,15 @@ import org.jspecify.annotations.Nullable;
  * @param unsupported fields that are refused
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+        value = "has(self.pod) != has(self.multus)",
+        message = "exactly one of pod and multus must be given",
+        reason = "FieldValueInvalid")
 public record Network(
-        @Required @JsonPropertyDescription("Name of the interface that uses this network.")
+        @Required
+        @JsonPropertyDescription("Name of the interface that uses this network.")
+        @Pattern(Shapes.DNS_LABEL)
+        @Size(min = 1, max = Shapes.LABEL)
         String name,
 
         @JsonPropertyDescription("The pod network.") @Nullable
@@ -51,7 +61,10 @@ public record Network(
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Multus(
-            @Required @JsonPropertyDescription("NetworkAttachmentDefinition: name or namespace/name.")
+            @Required
+            @JsonPropertyDescription("NetworkAttachmentDefinition: name or namespace/name.")
+            @Pattern(Shapes.NETWORK_ATTACHMENT)
+            @Size(min = 1, max = 317)
             String networkName,
 
             @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)

@@ -3,6 +3,7 @@ package dev.pairvm.api.v1alpha1;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import io.fabric8.crd.generator.annotation.AdditionalPrinterColumn;
 import io.fabric8.crd.generator.annotation.AdditionalPrinterColumn.Type;
+import io.fabric8.generator.annotation.ValidationRule;
 import io.fabric8.kubernetes.api.model.Namespaced;
 import io.fabric8.kubernetes.client.CustomResource;
 import io.fabric8.kubernetes.model.annotation.Group;
@@ -22,6 +23,11 @@ import io.fabric8.kubernetes.model.annotation.Version;
 @Singular("protectedvm")
 @Plural("protectedvms")
 @ShortNames("pvm")
+@ValidationRule(
+        value = "self.metadata.name.matches('^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$')",
+        message =
+                "metadata.name must be a DNS label of at most 50 characters that begins with a letter: pods, a Service and a Lease are named after it",
+        reason = "FieldValueInvalid")
 @AdditionalPrinterColumn(name = "Level", jsonPath = ".spec.level", type = Type.STRING)
 @AdditionalPrinterColumn(name = "Effective", jsonPath = ".status.level.effective", type = Type.STRING)
 @AdditionalPrinterColumn(name = "Active", jsonPath = ".status.active.node", type = Type.STRING)

@@ -2,9 +2,6 @@ package dev.pairvm.api.v1alpha1;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
-import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
-import com.fasterxml.jackson.databind.annotation.JsonSerialize;
-import io.fabric8.crd.generator.annotation.SchemaFrom;
 import io.fabric8.kubernetes.api.model.Condition;
 import java.time.Duration;
 import java.util.List;
@@ -85,10 +82,6 @@ public record ProtectedVMOperationStatus(
             @JsonPropertyDescription("Epoch at the end.") @Nullable
             Long toEpoch,
 
-            @SchemaFrom(type = String.class)
-            @JsonSerialize(using = KubernetesDuration.Serializer.class)
-            @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
-            @JsonPropertyDescription("How long the guest stood still.")
-            @Nullable
+            @KubernetesDuration.Text @JsonPropertyDescription("How long the guest stood still.") @Nullable
             Duration outage) {}
 }

@@ -4,6 +4,8 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +20,31 @@ import org.jspecify.annotations.Nullable;
  * @param recovery how failures are noticed and answered
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+        value = "self.disks.all(d, self.template.spec.domain.devices.disks.exists(t, t.name == d.name))",
+        message =
+                "every mirrored disk must be attached by a disk of the same name in spec.template.spec.domain.devices.disks",
+        fieldPath = ".disks",
+        reason = "FieldValueInvalid")
+@ValidationRule(
+        value =
+                "self.template.spec.domain.devices.disks.all(t, self.disks.exists(d, d.name == t.name) || (has(self.template.spec.volumes) && self.template.spec.volumes.exists(v, v.name == t.name)))",
+        message =
+                "every disk of the template must have the name of an entry of spec.disks or spec.template.spec.volumes",
+        fieldPath = ".template.spec.domain.devices.disks",
+        reason = "FieldValueInvalid")
+@ValidationRule(
+        value =
+                "!has(self.template.spec.volumes) || self.template.spec.volumes.all(v, !self.disks.exists(d, d.name == v.name))",
+        message = "a volume must not have the name of a mirrored disk",
+        fieldPath = ".template.spec.volumes",
+        reason = "FieldValueInvalid")
+@ValidationRule(
+        value =
+                "self.disks.size() == oldSelf.disks.size() && self.disks.all(d, oldSelf.disks.exists(o, o.name == d.name))",
+        message = "disks can neither be added nor removed nor renamed",
+        fieldPath = ".disks",
+        reason = "FieldValueForbidden")
 public record ProtectedVMSpec(
         @Required @JsonPropertyDescription("Wished protection of the machine. May be changed while it runs.")
         Level level,
@@ -35,6 +62,7 @@ public record ProtectedVMSpec(
         @Required
         @JsonPropertyDescription(
                 "The mirrored disks. Each is attached to the machine by the template's disk of the same name.")
+        @Size(min = 1, max = Shapes.FEW)
         List<MirroredDisk> disks,
 
         @Default("{}") @JsonPropertyDescription("Where the copies of the machine may lie.")

@@ -2,9 +2,6 @@ package dev.pairvm.api.v1alpha1;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
-import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
-import com.fasterxml.jackson.databind.annotation.JsonSerialize;
-import io.fabric8.crd.generator.annotation.SchemaFrom;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.kubernetes.api.model.Condition;
 import java.time.Duration;
@@ -104,9 +101,7 @@ public record ProtectedVMStatus(
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record IfHostDiedNow(
-            @SchemaFrom(type = String.class)
-            @JsonSerialize(using = KubernetesDuration.Serializer.class)
-            @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
+            @KubernetesDuration.Text
             @JsonPropertyDescription(
                     "Time until the guest boots elsewhere. Absent: it would not, until that host is back.")
             @Nullable
@@ -139,16 +134,10 @@ public record ProtectedVMStatus(
 
             @Required @JsonPropertyDescription("Why.") String cause,
 
-            @SchemaFrom(type = String.class)
-            @JsonSerialize(using = KubernetesDuration.Serializer.class)
-            @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
-            @JsonPropertyDescription("From the last sign of life to the decision.")
-            @Nullable
+            @KubernetesDuration.Text @JsonPropertyDescription("From the last sign of life to the decision.") @Nullable
             Duration detected,
 
-            @SchemaFrom(type = String.class)
-            @JsonSerialize(using = KubernetesDuration.Serializer.class)
-            @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
+            @KubernetesDuration.Text
             @JsonPropertyDescription("From the last sign of life to the running guest.")
             @Nullable
             Duration outage,

@@ -2,10 +2,8 @@ package dev.pairvm.api.v1alpha1;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
-import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
-import com.fasterxml.jackson.databind.annotation.JsonSerialize;
-import io.fabric8.crd.generator.annotation.SchemaFrom;
 import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.time.Duration;
 
 /**
@@ -18,17 +16,55 @@ import java.time.Duration;
  * @param guestCrash what to do when the guest's kernel panics
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+        value = "duration(self.lease) >= duration('200ms') && duration(self.lease) <= duration('60s')",
+        message = "lease must be between 200ms, which is four beacons, and 60s",
+        fieldPath = ".lease",
+        reason = "FieldValueInvalid")
+@ValidationRule(
+        value =
+                "duration(self.grace) + duration(self.grace) + duration(self.grace) + duration(self.grace) >= duration(self.lease) + duration(self.lease) + duration(self.lease) + duration(self.lease) + duration(self.lease)",
+        message = "grace must be at least 1.25 x lease: else two sides could be heard at once",
+        fieldPath = ".grace",
+        reason = "FieldValueInvalid")
+@ValidationRule(
+        value = "duration(self.grace) <= duration('300s')",
+        message = "grace must be at most 300s",
+        fieldPath = ".grace",
+        reason = "FieldValueInvalid")
+@ValidationRule(
+        value =
+                "duration(self.replaceLostCopyAfter) >= duration('1s') && duration(self.replaceLostCopyAfter) <= duration('720h')",
+        message = "replaceLostCopyAfter must be between 1s and 720h",
+        fieldPath = ".replaceLostCopyAfter",
+        reason = "FieldValueInvalid")
+@ValidationRule(
+        value = "self.lease == oldSelf.lease",
+        message = "lease can not change: both mirrors must go by the same",
+        fieldPath = ".lease",
+        reason = "FieldValueForbidden")
+@ValidationRule(
+        value = "self.grace == oldSelf.grace",
+        message = "grace can not change: both mirrors must go by the same",
+        fieldPath = ".grace",
+        reason = "FieldValueForbidden")
+@ValidationRule(
+        value = "self.slowPeer == oldSelf.slowPeer",
+        message = "slowPeer can not change",
+        fieldPath = ".slowPeer",
+        reason = "FieldValueForbidden")
+@ValidationRule(
+        value = "self.guestCrash == oldSelf.guestCrash",
+        message = "guestCrash can not change",
+        fieldPath = ".guestCrash",
+        reason = "FieldValueForbidden")
 public record Recovery(
-        @SchemaFrom(type = String.class)
-        @JsonSerialize(using = KubernetesDuration.Serializer.class)
-        @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
+        @KubernetesDuration.Text
         @Default("400ms")
         @JsonPropertyDescription("How long the active may serve without hearing from its peer. Can not change.")
         Duration lease,
 
-        @SchemaFrom(type = String.class)
-        @JsonSerialize(using = KubernetesDuration.Serializer.class)
-        @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
+        @KubernetesDuration.Text
         @Default("500ms")
         @JsonPropertyDescription(
                 "How long the standby waits for a silent active before it takes over; at least 1.25 x lease. Can not change.")
@@ -39,9 +75,7 @@ public record Recovery(
                 "Degrade: go on without a standby that is too slow. Suspend: hold the guest's writes until it answers. Can not change.")
         SlowPeer slowPeer,
 
-        @SchemaFrom(type = String.class)
-        @JsonSerialize(using = KubernetesDuration.Serializer.class)
-        @JsonDeserialize(using = KubernetesDuration.Deserializer.class)
+        @KubernetesDuration.Text
         @Default("10m")
         @JsonPropertyDescription("How long a copy may be lost before a new one is made on another node.")
         Duration replaceLostCopyAfter,

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonAnyGetter;
 import com.fasterxml.jackson.annotation.JsonAnySetter;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Size;
 import java.util.Map;
 
 /**
@@ -15,10 +16,10 @@ import java.util.Map;
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record TemplateMetadata(
-        @JsonPropertyDescription("Labels of the machine's pods.")
+        @JsonPropertyDescription("Labels of the machine's pods.") @Size(max = 64)
         Map<String, String> labels,
 
-        @JsonPropertyDescription("Annotations of the machine's pods.")
+        @JsonPropertyDescription("Annotations of the machine's pods.") @Size(max = 64)
         Map<String, String> annotations,
 
         @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)

@@ -4,7 +4,10 @@ import com.fasterxml.jackson.annotation.JsonAnyGetter;
 import com.fasterxml.jackson.annotation.JsonAnySetter;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +20,10 @@ import org.jspecify.annotations.Nullable;
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Volume(
-        @Required @JsonPropertyDescription("Name of the template's disk that attaches it.")
+        @Required
+        @JsonPropertyDescription("Name of the template's disk that attaches it.")
+        @Pattern(Shapes.DNS_LABEL)
+        @Size(min = 1, max = Shapes.DISK_NAME)
         String name,
 
         @Required @JsonPropertyDescription("A read-only disk for cloud-init.")
@@ -41,18 +47,25 @@ public record Volume(
      * @param unsupported fields that are refused
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value = "[has(self.userData), has(self.userDataBase64), has(self.secretRef)].filter(x, x).size() == 1",
+            message = "exactly one of userData, userDataBase64 and secretRef must be given",
+            reason = "FieldValueInvalid")
     public record CloudInitNoCloud(
-            @JsonPropertyDescription("User data, as text.") @Nullable
+            @JsonPropertyDescription("User data, as text.") @Size(max = Shapes.CLOUD_INIT) @Nullable
             String userData,
 
-            @JsonPropertyDescription("User data, base64.") @Nullable
+            @JsonPropertyDescription("User data, base64.")
+            @Pattern(Shapes.BASE64)
+            @Size(max = Shapes.CLOUD_INIT)
+            @Nullable
             String userDataBase64,
 
             @JsonPropertyDescription("Secret of this namespace with the keys userdata and, optionally, networkdata.")
             @Nullable
             SecretRef secretRef,
 
-            @JsonPropertyDescription("Network configuration, as text.") @Nullable
+            @JsonPropertyDescription("Network configuration, as text.") @Size(max = Shapes.CLOUD_INIT) @Nullable
             String networkData,
 
             @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)
@@ -65,7 +78,10 @@ public record Volume(
 
     /** A Secret of the machine's namespace. */
     public record SecretRef(
-            @Required @JsonPropertyDescription("Name of the Secret.")
+            @Required
+            @JsonPropertyDescription("Name of the Secret.")
+            @Pattern(Shapes.DNS_SUBDOMAIN)
+            @Size(min = 1, max = Shapes.NAME)
             String name,
 
             @JsonAnySetter @JsonAnyGetter Map<String, Object> unsupported)

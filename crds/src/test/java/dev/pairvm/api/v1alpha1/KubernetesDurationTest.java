@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class KubernetesDurationTest {
     @ParameterizedTest
-    @CsvSource({"400ms,400", "0s,0", "1m30s,90000", "1.5h,5400000", "0.5s,500", "2h,7200000", "1s500ms,1500"})
+    @CsvSource({"400ms,400", "0s,0", "1m30s,90000", "999999h,3599996400000", "2h,7200000", "1s500ms,1500"})
     void reads(String text, long millis) {
         assertThat(KubernetesDuration.parse(text)).isEqualTo(Duration.ofMillis(millis));
     }
@@ -27,14 +27,24 @@ class KubernetesDurationTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"", "400", "ms", "-1s", "1d", "1 s", "1e3s", "1..5s", "١s", "9999999h", "1s1s1s1s1s", "PT1S"})
+            strings = {
+                "",
+                "400",
+                "ms",
+                "-1s",
+                "1d",
+                "1 s",
+                "1e3s",
+                "1.5h",
+                "1.5ms",
+                "1..5s",
+                "١s",
+                "9999999h",
+                "1s1s1s1s1s",
+                "PT1S"
+            })
     void refusesWhatIsNoDuration(String text) {
         assertThatThrownBy(() -> KubernetesDuration.parse(text)).isInstanceOf(IllegalArgumentException.class);
-    }
-
-    @Test
-    void refusesPartsOfAMillisecondAndQuotesThem() {
-        assertThatThrownBy(() -> KubernetesDuration.parse("1.5ms")).hasMessageContaining("1.5ms");
     }
 
     @Test
