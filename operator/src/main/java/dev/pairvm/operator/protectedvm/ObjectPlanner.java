@@ -1,0 +1,58 @@
+package dev.pairvm.operator.protectedvm;
+
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.operator.desired.AccessRules;
+import dev.pairvm.operator.desired.DiskVolumes;
+import dev.pairvm.operator.desired.EvictionGuard;
+import dev.pairvm.operator.desired.Exposure;
+import dev.pairvm.operator.desired.Installation;
+import dev.pairvm.operator.desired.Isolation;
+import dev.pairvm.operator.desired.Machine;
+import dev.pairvm.operator.desired.MirrorConfiguration;
+import dev.pairvm.operator.desired.PodVolumes;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Everything but pods and copies' fates: objects that simply should be as they are described. */
+final class ObjectPlanner {
+    private final Installation installation;
+    private final Observation seen;
+    private final Draft draft;
+
+    ObjectPlanner(Installation installation, Observation seen, Draft draft) {
+        this.installation = installation;
+        this.seen = seen;
+        this.draft = draft;
+    }
+
+    void plan() {
+        for (HasMetadata desired : desired()) {
+            HasMetadata stamped = Owned.stamped(desired);
+            if (!Owned.asDesired(stamped, seen.owned().get(Owned.key(stamped)))) {
+                draft.act(new Action.Apply(stamped));
+            }
+        }
+        seen.memory().copies().stream()
+                .filter(seen.certificatesDue()::contains)
+                .forEach(copy -> draft.act(new Action.IssueCertificate(copy)));
+    }
+
+    private List<HasMetadata> desired() {
+        Machine machine = seen.machine();
+        List<HasMetadata> all = new ArrayList<>(AccessRules.of(machine));
+        all.add(Isolation.policy(machine, installation));
+        PodVolumes.cloudInitSecret(machine).ifPresent(all::add);
+        Exposure.service(machine).ifPresent(all::add);
+        seen.active().ifPresent(active -> {
+            all.add(EvictionGuard.budget(machine, active));
+            Exposure.endpoints(machine, seen.pod(active).flatMap(PodFact::address))
+                    .ifPresent(all::add);
+        });
+        for (CopyId copy : seen.memory().copies()) {
+            all.add(MirrorConfiguration.configMap(machine, copy, installation));
+            machine.spec().disks().forEach(disk -> all.add(DiskVolumes.claim(machine, copy, disk)));
+        }
+        return all;
+    }
+}

@@ -1,0 +1,63 @@
+package dev.pairvm.operator.protectedvm;
+
+/** The closed set of reasons: of conditions, of {@code status.level.reason}, of events. Spelt as on the wire. */
+public enum Reason {
+    // SpecValid, LevelSupported
+    Valid,
+    UnsupportedField,
+    ClaimBelongsToAnother,
+    StorageClassMissing,
+    SourceMissing,
+    Supported,
+    TooFewNodes,
+    // ArbiterReachable
+    Reachable,
+    ArbiterLost,
+    ArbiterDamaged,
+    ArbiterNotProvisioned,
+    MirrorCannotReachArbiter,
+    // Paired, InSync, Redundant, level
+    Connected,
+    Disconnected,
+    InSync,
+    Syncing,
+    NotInSync,
+    NoActive,
+    NoStandby,
+    StandbySilent,
+    StandbyNotReady,
+    StandbyNodeOut,
+    NoSpareNode,
+    FullyRedundant,
+    NotObserved,
+    // Ready, Reconciling, Stalled
+    Running,
+    Starting,
+    Stopping,
+    Stopped,
+    Suspended,
+    GuestPoweredOff,
+    GuestCrashed,
+    ActiveSilent,
+    LevelNotReached,
+    Provisioning,
+    ChangingLevel,
+    ReplacingPod,
+    ReplacingCopy,
+    DiscardingCopy,
+    Resyncing,
+    SwitchingOver,
+    Draining,
+    Deleting,
+    // events
+    FailedOver,
+    SwitchedOver,
+    CopyLost,
+    CopyReturned,
+    ResyncStarted,
+    ResyncFinished,
+    LevelChanged,
+    SpecInvalid,
+    Replaced,
+    Provisioned
+}

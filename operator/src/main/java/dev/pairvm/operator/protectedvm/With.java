@@ -1,0 +1,33 @@
+package dev.pairvm.operator.protectedvm;
+
+/** Observations as they will be once an earlier action of the same plan is done. */
+final class With {
+    private With() {}
+
+    static Observation arbiter(Observation seen, ArbiterFact.Known arbiter, String uid) {
+        return copy(seen, seen.memory().withLease(uid), arbiter);
+    }
+
+    static Observation memory(Observation seen, Memory memory) {
+        return copy(seen, memory, seen.arbiter());
+    }
+
+    private static Observation copy(Observation seen, Memory memory, ArbiterFact arbiter) {
+        return new Observation(
+                seen.now(),
+                seen.machine(),
+                seen.before(),
+                memory,
+                arbiter,
+                seen.pods(),
+                seen.claims(),
+                seen.mirrors(),
+                seen.nodes(),
+                seen.owned(),
+                seen.certificatesDue(),
+                seen.strangers(),
+                seen.missingClasses(),
+                seen.sources(),
+                seen.switchover());
+    }
+}
