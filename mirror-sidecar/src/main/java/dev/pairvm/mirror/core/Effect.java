@@ -88,12 +88,15 @@ public sealed interface Effect {
 
     /**
      * First make {@code dirty} durable in the bitmap, then one activity-log record that heats and cools extents. At most one is
-     * outstanding. Answer: BookkeepingPersisted.
+     * outstanding (a {@link ClearBookkeeping} may be, too: they take effect in the order emitted). Answer: BookkeepingPersisted.
      */
     record PersistActivityLog(long token, List<Extent> heat, List<Extent> cool, List<DirtyMask> dirty)
             implements Effect {}
 
-    /** Empty bitmap and activity log but for {@code keepHot}. Answer: BookkeepingPersisted. */
+    /**
+     * Bookkeeping effects take effect in the order emitted. Empty bitmap and activity log but for {@code keepHot}.
+     * Answer: BookkeepingPersisted.
+     */
     record ClearBookkeeping(long token, List<Extent> keepHot) implements Effect {}
 
     // ---------------------------------------------------------------------------------------------------- guest and
@@ -162,6 +165,12 @@ public sealed interface Effect {
         HAND_OVER,
         LEAVE
     }
+
+    /**
+     * Exit the process now, without ceremony: the record was changed behind this side's back. The gate closes by itself, and the next
+     * life starts with a higher epoch and compares before it serves.
+     */
+    record ExitNow(String why) implements Effect {}
 
     /** Answers StopRequested: nothing is outstanding, exit. */
     record ReadyToExit() implements Effect {}

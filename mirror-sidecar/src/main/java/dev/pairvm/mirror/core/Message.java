@@ -123,8 +123,9 @@ public sealed interface Message {
     /** Answers {@link Outdate}, when durable: the lead may drop this copy. */
     record Outdated(long epoch, long session) implements Message {}
 
-    /** Old active to peer: by my compare-and-swap you are the active of {@code epoch}; read the arbiter and start. */
-    record HandedOver(long epoch, long session) implements Message {}
+    /** Old active to peer: by my compare-and-swap you are the active of {@code epoch}; read the arbiter and start. {@code clean}:
+     * both sides had flushed with nothing in flight, so there is nothing to compare. */
+    record HandedOver(long epoch, long session, boolean clean) implements Message {}
 
     /** Either side: a polite end of the session, e.g. before the process exits. */
     record Goodbye(long epoch, long session) implements Message {}

@@ -27,6 +27,15 @@ public record Superblock(
         Lineage lineage,
         boolean clean) {
 
+    Superblock pinned(String uid) {
+        String pinned = arbiterUid.isEmpty() ? uid : arbiterUid;
+        return new Superblock(machineUid, pinned, copy, state, epochLastInSync, maxEpochSeen, lineage, clean);
+    }
+
+    Superblock cleanly() {
+        return new Superblock(machineUid, arbiterUid, copy, state, epochLastInSync, maxEpochSeen, lineage, true);
+    }
+
     Superblock withState(CopyState next) {
         return new Superblock(machineUid, arbiterUid, copy, next, epochLastInSync, maxEpochSeen, lineage, false);
     }

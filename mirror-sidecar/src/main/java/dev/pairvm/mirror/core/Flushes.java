@@ -1,0 +1,137 @@
+package dev.pairvm.mirror.core;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Group commit: per disk one flush at a time, local and at the peer beside each other; all that arrive meanwhile share the next. A
+ * flush begun after it was asked for covers every write that was replied to before.
+ */
+final class Flushes {
+    private static final class Batch {
+        final int disk;
+        final List<Runnable> then;
+        long io;
+        long seq;
+        boolean localDone;
+        boolean peerDone;
+
+        Batch(int disk, List<Runnable> then) {
+            this.disk = disk;
+            this.then = then;
+        }
+    }
+
+    private final Outbox out;
+    private final Rules rules;
+    private final GuestIo io;
+    private final ActivityLog log;
+    private final List<List<Runnable>> waiting = new ArrayList<>();
+    private final List<@Nullable Batch> running = new ArrayList<>();
+
+    Flushes(int disks, Outbox out, Rules rules, GuestIo io, ActivityLog log) {
+        this.out = out;
+        this.rules = rules;
+        this.io = io;
+        this.log = log;
+        for (int disk = 0; disk < disks; disk++) {
+            waiting.add(new ArrayList<>());
+            running.add(null);
+        }
+    }
+
+    /** Runs {@code then} when everything replied to before is durable on every copy that counts. */
+    void flush(int disk, Runnable then) {
+        waiting.get(disk).add(then);
+        if (running.get(disk) == null) {
+            begin(disk);
+        }
+    }
+
+    /** Like {@link #flush}, but a flush that already waits to begin will do. */
+    void flushSoon(int disk) {
+        if (running.get(disk) == null && waiting.get(disk).isEmpty()) {
+            flush(disk, () -> {});
+        }
+    }
+
+    private void begin(int disk) {
+        Batch batch = new Batch(disk, new ArrayList<>(waiting.get(disk)));
+        waiting.get(disk).clear();
+        running.set(disk, batch);
+        log.flushBegun(disk);
+        send(batch);
+        batch.io = out.token();
+        out.emit(new Effect.FlushLocal(batch.io, disk));
+    }
+
+    private void send(Batch batch) {
+        batch.seq = rules.flushesPeer() ? io.sendFlush(batch.disk) : 0;
+        batch.peerDone = !rules.flushesPeer();
+    }
+
+    /** A follower has come: what it has not confirmed it gets again. */
+    void attached() {
+        for (Batch batch : running) {
+            if (batch != null && !batch.peerDone) {
+                send(batch);
+            }
+        }
+    }
+
+    /** A follower that is not in sync has come: what an earlier one confirmed does not count. */
+    void forgetPeer() {
+        for (Batch batch : running) {
+            if (batch != null) {
+                batch.peerDone = false;
+            }
+        }
+    }
+
+    boolean localDone(long token) {
+        for (Batch batch : running) {
+            if (batch != null && batch.io == token) {
+                batch.localDone = true;
+                finish(batch);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    void peerDone(long seq) {
+        for (Batch batch : running) {
+            if (batch != null && batch.seq == seq) {
+                batch.peerDone = true;
+                finish(batch);
+                return;
+            }
+        }
+    }
+
+    /** What counts has changed. */
+    void reconsider() {
+        for (int disk = 0; disk < running.size(); disk++) {
+            Batch batch = running.get(disk);
+            if (batch != null) {
+                finish(batch);
+            }
+        }
+    }
+
+    private void finish(Batch batch) {
+        if (batch.localDone && io.peerSatisfied(batch.peerDone) && running.get(batch.disk) == batch) {
+            running.set(batch.disk, null);
+            log.flushDone(batch.disk);
+            batch.then.forEach(Runnable::run);
+            if (!waiting.get(batch.disk).isEmpty() && running.get(batch.disk) == null) {
+                begin(batch.disk);
+            }
+        }
+    }
+
+    boolean idle() {
+        return running.stream().allMatch(batch -> batch == null);
+    }
+}

@@ -1,0 +1,200 @@
+package dev.pairvm.mirror.core;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** This side while it follows a lead in one session: carries out its frames in order of arrival and answers them. */
+final class Follower {
+    private enum Kind {
+        WRITE,
+        FLUSH,
+        HASH,
+        SEAL_FLUSH,
+        OUTDATE_FLUSH
+    }
+
+    private record Pending(Kind kind, long seq, long word) {}
+
+    private final Side side;
+    final Link link;
+    private final long session;
+    private final LongTable<Pending> pending = new LongTable<>();
+    private long epoch;
+    private int flushesLeft;
+    private boolean ended;
+
+    Follower(Side side, Link link, long epoch) {
+        this.side = side;
+        this.link = link;
+        this.session = link.session();
+        this.epoch = epoch;
+    }
+
+    long epoch() {
+        return epoch;
+    }
+
+    /** Late answers of the store are only counted. */
+    void end() {
+        ended = true;
+    }
+
+    private boolean mine(Link from, Message message) {
+        if (!side.rules.checksSession()) {
+            return true;
+        }
+        return from == link && message.session() == session && message.epoch() == epoch;
+    }
+
+    void write(Link from, Message.Write m) {
+        if (mine(from, m)) {
+            apply(m.seq(), m.disk(), m.offset(), m.length(), m.zero(), m.fua());
+        }
+    }
+
+    void resyncData(Link from, Message.ResyncData m) {
+        if (mine(from, m)) {
+            apply(m.seq(), m.disk(), m.offset(), m.length(), m.zero(), false);
+        }
+    }
+
+    private void apply(long seq, int disk, long offset, int length, boolean zero, boolean fua) {
+        if (outside(disk, offset, length)) {
+            side.drop(link, "frame outside of the disk");
+            return;
+        }
+        long io = expect(Kind.WRITE, seq, 0);
+        side.localWrites.begun();
+        side.out.emit(new Effect.WriteFromPeer(io, seq, disk, offset, length, zero, fua));
+    }
+
+    private boolean outside(int disk, long offset, int length) {
+        return disk < 0
+                || disk >= side.config.diskBytes().size()
+                || offset < 0
+                || length <= 0
+                || offset > side.config.diskBytes().get(disk) - length;
+    }
+
+    void flush(Link from, Message.Flush m) {
+        if (mine(from, m) && !outside(m.disk(), 0, 1)) {
+            side.out.emit(new Effect.FlushLocal(expect(Kind.FLUSH, m.seq(), 0), m.disk()));
+        }
+    }
+
+    void hash(Link from, Message.HashRequest m) {
+        if (mine(from, m) && !outside(m.disk(), m.offset(), m.length())) {
+            side.out.emit(new Effect.HashLocal(expect(Kind.HASH, m.seq(), 0), m.disk(), m.offset(), m.length()));
+        }
+    }
+
+    void seal(Link from, Message.Seal m) {
+        if (mine(from, m)) {
+            flushAll(Kind.SEAL_FLUSH, m.lineage());
+        }
+    }
+
+    void outdate(Link from, Message.Outdate m) {
+        if (mine(from, m)) {
+            flushAll(Kind.OUTDATE_FLUSH, 0);
+        }
+    }
+
+    private void flushAll(Kind kind, long word) {
+        flushesLeft = side.config.diskBytes().size();
+        List<Effect> flushes = new ArrayList<>();
+        for (int disk = 0; disk < side.config.diskBytes().size(); disk++) {
+            flushes.add(new Effect.FlushLocal(expect(kind, 0, word), disk));
+        }
+        flushes.forEach(side.out::emit);
+    }
+
+    private long expect(Kind kind, long seq, long word) {
+        long io = side.out.token();
+        pending.put(io, new Pending(kind, seq, word));
+        return io;
+    }
+
+    /** The lead's record changed. */
+    void epochChanged(Link from, Message.EpochChanged m) {
+        if (from == link && m.session() == session && m.epoch() > epoch) {
+            epoch = m.epoch();
+            side.superblock.change(durable -> durable.seen(m.arbiter().epoch()), () -> {});
+            if (m.arbiter().inSync().contains(side.self())) {
+                side.out.emit(new Effect.PrepareStandbyGuest());
+            }
+            side.publish();
+        }
+    }
+
+    boolean localDone(long io) {
+        Pending done = pending.remove(io);
+        if (done == null) {
+            return false;
+        }
+        if (ended) {
+            return true;
+        }
+        switch (done.kind()) {
+            case WRITE -> side.send(link, new Message.WriteAck(epoch, session, done.seq()));
+            case FLUSH -> side.send(link, new Message.FlushAck(epoch, session, done.seq()));
+            case SEAL_FLUSH -> {
+                if (--flushesLeft == 0) {
+                    becomeInSync(done.word());
+                }
+            }
+            case OUTDATE_FLUSH -> {
+                if (--flushesLeft == 0) {
+                    becomeStale();
+                }
+            }
+            case HASH -> throw new ProtocolBugException("a hash has an answer");
+        }
+        return true;
+    }
+
+    boolean hashed(Event.LocalHashed event) {
+        Pending done = pending.remove(event.io());
+        if (done != null && !ended) {
+            side.send(link, new Message.HashReply(epoch, session, done.seq(), event.hashes()));
+        }
+        return done != null;
+    }
+
+    private void becomeInSync(long word) {
+        long at = epoch;
+        side.superblock.change(
+                durable -> durable.inSyncAt(
+                        new dev.pairvm.api.mirror.Epoch(at), durable.lineage().sealed(word)),
+                () -> {
+                    if (!ended) {
+                        side.foundHot = List.of();
+                        side.foundDirty = List.of();
+                        side.out.emit(new Effect.ClearBookkeeping(side.out.token(), List.of()));
+                        side.send(link, new Message.Sealed(epoch, session, word));
+                        side.publish();
+                    }
+                });
+    }
+
+    private void becomeStale() {
+        side.superblock.change(durable -> durable.withState(CopyState.STALE), () -> {
+            if (!ended) {
+                side.send(link, new Message.Outdated(epoch, session));
+                side.publish();
+            }
+        });
+    }
+
+    /** The store failed: this copy is out, and the lead must know before anything else is acknowledged. */
+    boolean failed(Event.LocalFailed event) {
+        Pending done = pending.remove(event.io());
+        if (done == null) {
+            return false;
+        }
+        if (!ended) {
+            side.send(link, new Message.Nack(epoch, session, done.seq(), event.errno()));
+        }
+        return true;
+    }
+}

@@ -1,0 +1,69 @@
+package dev.pairvm.mirror.core;
+
+import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.CopyId;
+import java.util.List;
+import java.util.TreeSet;
+
+/** Hello on a new link: tell who we are, check who they are. */
+final class Greetings {
+    private final Side side;
+
+    Greetings(Side side) {
+        this.side = side;
+    }
+
+    void linkUp(CopyId peer, Role role) {
+        Link link = new Link(peer, side.words.next());
+        side.links.put(peer, link);
+        Superblock own = side.superblock.durable();
+        ArbiterRecord known = side.desk.known();
+        TreeSet<Extent> differing =
+                new TreeSet<>(java.util.Comparator.comparingInt(Extent::disk).thenComparingInt(Extent::index));
+        differing.addAll(side.foundHot);
+        side.foundDirty.forEach(mask -> differing.add(new Extent(mask.disk(), mask.index())));
+        side.send(
+                link,
+                new Message.Hello(
+                        Message.PROTOCOL,
+                        Math.max(
+                                own.maxEpochSeen().value(),
+                                known == null ? 0 : known.epoch().value()),
+                        side.config.machineUid(),
+                        side.self(),
+                        side.config.life(),
+                        link.seed,
+                        role,
+                        own.state(),
+                        own.lineage(),
+                        side.config.diskBytes(),
+                        List.copyOf(differing)));
+    }
+
+    /** Whether the session exists from now; if not, the link was dropped. */
+    boolean hello(Link link, Message.Hello hello) {
+        String refusal = refusal(link, hello);
+        if (!refusal.isEmpty()) {
+            side.drop(link, refusal);
+            return false;
+        }
+        link.greeted(side.self(), hello);
+        return true;
+    }
+
+    private String refusal(Link link, Message.Hello hello) {
+        if (hello.protocol() != Message.PROTOCOL) {
+            return "protocol " + hello.protocol() + ", this side speaks " + Message.PROTOCOL;
+        }
+        if (!hello.machineUid().equals(side.config.machineUid())) {
+            return "hello of machine " + hello.machineUid();
+        }
+        if (!hello.copy().equals(link.peer) || hello.copy().equals(side.self())) {
+            return "hello of copy " + hello.copy() + " on the link of " + link.peer;
+        }
+        if (!hello.diskBytes().equals(side.config.diskBytes())) {
+            return "disk sizes " + hello.diskBytes() + ", here " + side.config.diskBytes();
+        }
+        return link.session() != 0 ? "a second hello" : "";
+    }
+}

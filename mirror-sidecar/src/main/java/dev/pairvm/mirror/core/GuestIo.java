@@ -1,0 +1,325 @@
+package dev.pairvm.mirror.core;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * The guest's requests at the lead. A write goes: range lock, extents hot, then to the peer and to the local store beside each
+ * other; it is replied to when every copy that counts has it. While the lead has no leave to serve, new requests are held and
+ * finished ones are not replied to.
+ */
+final class GuestIo {
+    private static final int EINVAL = 22;
+    private static final int EIO = 5;
+    /** Longest request; the server splits longer trims. */
+    private static final int LONGEST = 32 << 20;
+    /** More than any server may let in: 16 connections of 64 requests, twice over for those sent again. */
+    private static final int MOST_REQUESTS = 2048;
+
+    private final CoreConfig config;
+    private final Outbox out;
+    private final Lead lead;
+    private final DirtyMap dirty;
+    private final ActivityLog log;
+    private final Flushes flushes;
+    private final LocalWrites localWrites;
+    private final List<RangeLocks> locks = new ArrayList<>();
+    private final LongTable<GuestRequest> byIo = new LongTable<>();
+    private final LongTable<GuestRequest> bySeq = new LongTable<>();
+    private final HeldRequests held;
+    private final List<Long> flushed = new ArrayList<>();
+
+    GuestIo(
+            CoreConfig config,
+            Outbox out,
+            Rules rules,
+            Lead lead,
+            DirtyMap dirty,
+            LocalWrites localWrites,
+            HeldRequests held) {
+        this.config = config;
+        this.out = out;
+        this.lead = lead;
+        this.dirty = dirty;
+        this.localWrites = localWrites;
+        this.held = held;
+        this.log = new ActivityLog(config.hotExtents(), out, rules, dirty, this::flushFor);
+        this.flushes = new Flushes(config.diskBytes().size(), out, rules, this, log);
+        config.diskBytes().forEach(bytes -> locks.add(new RangeLocks(rules)));
+    }
+
+    ActivityLog log() {
+        return log;
+    }
+
+    Flushes flushes() {
+        return flushes;
+    }
+
+    RangeLocks locks(int disk) {
+        return locks.get(disk);
+    }
+
+    private void flushFor(int disk) {
+        flushes.flushSoon(disk);
+    }
+
+    // ------------------------------------------------------------------------------------------------------ from the
+    // guest
+
+    void write(Event.WriteReceived write) {
+        if (outside(write.disk(), write.offset(), write.length())) {
+            out.emit(new Effect.ReplyToGuest(write.request(), EINVAL));
+        } else if (lead.serving()) {
+            locks.get(write.disk()).acquire(new GuestRequest(this, write));
+        } else {
+            held.add(write);
+        }
+    }
+
+    void read(Event.ReadReceived read) {
+        if (outside(read.disk(), read.offset(), read.length())) {
+            out.emit(new Effect.ReplyToGuest(read.request(), EINVAL));
+        } else if (lead.serving()) {
+            locks.get(read.disk()).acquire(new GuestRequest(this, read));
+        } else {
+            held.add(read);
+        }
+    }
+
+    void flush(Event.FlushReceived flush) {
+        if (flush.disk() < 0 || flush.disk() >= locks.size()) {
+            out.emit(new Effect.ReplyToGuest(flush.request(), EINVAL));
+        } else if (lead.serving()) {
+            flushes.flush(flush.disk(), () -> flushed(flush.request()));
+        } else {
+            held.add(flush);
+        }
+    }
+
+    private boolean outside(int disk, long offset, int length) {
+        ProtocolBugException.check(
+                inFlight() + held.size() < MOST_REQUESTS, "requests are bounded by the server", inFlight());
+        return disk < 0
+                || disk >= locks.size()
+                || offset < 0
+                || length <= 0
+                || length > Math.min(LONGEST, (config.hotExtents() - 1) * (long) Extent.BYTES)
+                || offset > config.diskBytes().get(disk) - length;
+    }
+
+    private void flushed(long request) {
+        if (lead.serving()) {
+            out.emit(new Effect.ReplyToGuest(request, 0));
+        } else {
+            flushed.add(request);
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------------- on its
+    // way
+
+    void granted(GuestRequest op) {
+        if (op.isWrite()) {
+            log.enter(op);
+        } else {
+            op.begun = true;
+            op.io = out.token();
+            byIo.put(op.io, op);
+            out.emit(new Effect.ReadLocal(op.io, op.request, op.disk, op.offset, (int) op.length));
+        }
+    }
+
+    /** The write's extents are durably hot: it may begin on both sides, to the peer first. */
+    void hot(GuestRequest op) {
+        op.begun = true;
+        if (lead.marksDirty()) {
+            dirty.addRange(op.disk, op.offset, op.length);
+        }
+        sendToPeer(op);
+        op.io = out.token();
+        byIo.put(op.io, op);
+        localWrites.begun();
+        out.emit(new Effect.WriteLocal(op.io, op.request, op.disk, op.offset, (int) op.length, op.zero, op.fua));
+    }
+
+    private void sendToPeer(GuestRequest op) {
+        Link link = lead.attachedLink();
+        if (link != null) {
+            op.seq = link.nextSeq();
+            op.sentAt = out.now();
+            bySeq.put(op.seq, op);
+            var frame = new Message.Write(
+                    lead.epoch(), link.session(), op.seq, op.disk, op.offset, (int) op.length, op.zero, op.fua);
+            if (op.zero) {
+                out.emit(new Effect.Send(link.peer, frame));
+            } else {
+                out.emit(new Effect.SendWrite(link.peer, frame, op.request));
+            }
+        }
+    }
+
+    /** Sends a flush to the follower; its seq, or 0 without one. */
+    long sendFlush(int disk) {
+        Link link = lead.attachedLink();
+        if (link == null) {
+            return 0;
+        }
+        long seq = link.nextSeq();
+        out.emit(new Effect.Send(link.peer, new Message.Flush(lead.epoch(), link.session(), seq, disk)));
+        return seq;
+    }
+
+    boolean localDone(long io) {
+        GuestRequest op = byIo.remove(io);
+        if (op == null) {
+            return false;
+        }
+        op.localDone = true;
+        finish(op);
+        return true;
+    }
+
+    /** A read failed and nobody else has the data: the guest gets an error, as from any disk. */
+    boolean failRead(long io) {
+        GuestRequest op = byIo.remove(io);
+        if (op == null) {
+            return false;
+        }
+        out.emit(new Effect.ReplyToGuest(op.request, EIO));
+        locks.get(op.disk).release(op);
+        return true;
+    }
+
+    boolean owns(long io) {
+        return byIo.get(io) != null;
+    }
+
+    /** The peer has the write. */
+    void acknowledged(long seq) {
+        GuestRequest op = bySeq.remove(seq);
+        if (op != null) {
+            op.peerDone = true;
+            finish(op);
+        }
+    }
+
+    private void finish(GuestRequest op) {
+        if (!op.localDone || !lead.serving() || op.isWrite() && !peerSatisfied(op.peerDone)) {
+            return;
+        }
+        if (op.isWrite()) {
+            bySeq.remove(Math.max(1, op.seq));
+            out.emit(new Effect.ReplyToGuest(op.request, 0));
+            log.leave(op);
+        } else {
+            out.emit(new Effect.ReplyToGuest(op.request, 0));
+        }
+        locks.get(op.disk).release(op);
+    }
+
+    /**
+     * The safety rule. A follower's acknowledgement always counts, also while it is only being filled; without a follower a request
+     * is done only when no other copy may be listed in sync and that is durable here.
+     */
+    boolean peerSatisfied(boolean peerDone) {
+        return lead.attachedLink() != null ? peerDone : lead.mayAcknowledgeAlone();
+    }
+
+    // -------------------------------------------------------------------------------------------------- what counts
+    // changes
+
+    /** A follower has come; it gets everything that it has not acknowledged. */
+    void attached(boolean inSync) {
+        bySeq.clear();
+        if (!inSync) {
+            flushes.forgetPeer();
+        }
+        forEachBegunWrite(op -> {
+            op.peerDone &= inSync;
+            if (!op.peerDone) {
+                sendToPeer(op);
+            }
+        });
+        flushes.attached();
+    }
+
+    void detached() {
+        bySeq.clear();
+    }
+
+    /** Replies to what now may be replied to. */
+    void reconsider() {
+        for (RangeLocks disk : locks) {
+            disk.forEach(holder -> {
+                if (holder instanceof GuestRequest op && op.begun) {
+                    finish(op);
+                }
+            });
+        }
+        flushes.reconsider();
+    }
+
+    /** The lead serves (again): replies and held requests flow. */
+    void open() {
+        List<Long> ready = List.copyOf(flushed);
+        flushed.clear();
+        ready.forEach(this::flushed);
+        reconsider();
+        held.drain(this);
+    }
+
+    /** Writes on their way are not on a lost peer either. */
+    void inFlightInto(DirtyMap to) {
+        forEachBegunWrite(op -> to.addRange(op.disk, op.offset, op.length));
+    }
+
+    /** Age in nanoseconds of the oldest write that the follower has not acknowledged, 0 if none. */
+    long oldestUnacknowledged() {
+        long[] age = {0};
+        forEachBegunWrite(op -> {
+            if (op.seq != 0 && !op.peerDone) {
+                age[0] = Math.max(age[0], out.now() - op.sentAt);
+            }
+        });
+        return age[0];
+    }
+
+    /** The follower may have been slow because this side was: ages count from now. */
+    boolean quiet() {
+        return inFlight() == 0 && flushes.idle();
+    }
+
+    int inFlight() {
+        int count = 0;
+        for (RangeLocks disk : locks) {
+            count += disk.size();
+        }
+        return count;
+    }
+
+    /** The guest is dead: nothing is answered any more. Local writes already begun come back later and are only counted. */
+    void drop() {
+        for (RangeLocks disk : locks) {
+            disk.forEach(holder -> {
+                if (holder instanceof GuestRequest op) {
+                    out.emit(new Effect.ForgetRequest(op.request));
+                }
+            });
+            disk.clear();
+        }
+        log.dropWaiting();
+        held.drop(out);
+    }
+
+    private void forEachBegunWrite(Consumer<GuestRequest> action) {
+        for (RangeLocks disk : locks) {
+            disk.forEach(holder -> {
+                if (holder instanceof GuestRequest op && op.begun && op.isWrite()) {
+                    action.accept(op);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,380 @@
+package dev.pairvm.mirror.core;
+
+import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.mirror.Epoch;
+import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The side that the record names active, from its compare-and-swap to its end: recovers, serves, shrinks, fills and grows. Who
+ * follows it is {@link Followed}'s matter, the guest's requests {@link GuestIo}'s.
+ */
+final class Lead {
+    private final Side side;
+    private final Effect.StartCause cause;
+    private final DirtyMap dirty;
+    private final GuestIo io;
+    private final Followed followed;
+    private final HandOver handOver;
+    private Lineage lineage;
+    private Epoch epoch = Epoch.NONE;
+    /** The record is known to name this side in {@link #epoch}. */
+    private boolean elected;
+
+    private boolean settling = true;
+    private boolean ready;
+    private boolean serving;
+    private boolean started;
+    private boolean diskFailed;
+    private boolean over;
+    private long awaitUntil;
+    private long gateUntil;
+
+    Lead(Side side, Effect.StartCause cause) {
+        this.side = side;
+        this.cause = cause;
+        this.dirty = new DirtyMap(side.config.diskBytes());
+        this.io = new GuestIo(side.config, side.out, side.rules, this, dirty, side.localWrites, side.held);
+        this.followed = new Followed(side, this);
+        this.handOver = new HandOver(side, this);
+        this.lineage = side.superblock.durable().lineage();
+        for (DirtyMask mask : side.foundDirty) {
+            if (lineage.base() != 0) {
+                dirty.add(mask.disk(), mask.index(), mask.mask());
+            }
+        }
+        io.log().found(side.foundHot);
+    }
+
+    /** Every start of an active raises the epoch first: that fences its own earlier life and whatever that one left under way. */
+    void start() {
+        ArbiterRecord arbiter = known();
+        side.desk.wish(CasDesk.Kind.START, side.self(), arbiter.inSync());
+    }
+
+    ArbiterRecord known() {
+        ArbiterRecord arbiter = side.desk.known();
+        if (arbiter == null) {
+            throw new ProtocolBugException("a lead knows the record");
+        }
+        return arbiter;
+    }
+
+    // ---------------------------------------------------------------------------------------------------- what was
+    // decided
+
+    /** One of this side's changes was applied. */
+    void won(CasDesk.Kind kind, ArbiterRecord arbiter) {
+        epoch = arbiter.epoch();
+        elected = true;
+        if (kind != CasDesk.Kind.HAND_OVER && kind != CasDesk.Kind.FAIL_OVER) {
+            handOver.lost("the in-sync set changed meanwhile");
+        }
+        switch (kind) {
+            case START -> settle(alone() ? this::outdatePeers : () -> {}, this::recover);
+            case PROMOTE, SHRINK -> shrunk();
+            case GROW -> grown(arbiter);
+            case HAND_OVER, FAIL_OVER -> throw new ProtocolBugException("handed over leads no more");
+        }
+        side.publish();
+    }
+
+    /**
+     * Shrink, steps 3 to 5: what the lost peer does not durably have is dirty, then the superblock says that this data is now its
+     * own branch, then replies flow.
+     */
+    private void shrunk() {
+        followed.lose("not in sync any more");
+        settle(this::outdatePeers, () -> {
+            ready = true;
+            serveIfAllowed();
+        });
+    }
+
+    private void outdatePeers() {
+        if (lineage.base() == 0) {
+            lineage = lineage.branch(side.words.next());
+        }
+        if (side.rules.remembersUnflushed()) {
+            io.log().unflushedInto(dirty);
+            io.inFlightInto(dirty);
+        }
+    }
+
+    /** Join, steps 6 and 7. */
+    private void grown(ArbiterRecord arbiter) {
+        followed.grown(arbiter);
+        dirty.clear();
+        settle(() -> lineage = lineage.sealed(followed.sealedAs()), () -> {
+            // A shrink may have come in between: then the bitmap is in use again.
+            if (lineage.base() == 0) {
+                side.out.emit(
+                        new Effect.ClearBookkeeping(side.out.token(), io.log().hotExtents()));
+            }
+            serveIfAllowed();
+        });
+    }
+
+    private void settle(Runnable inMemory, Runnable then) {
+        settling = true;
+        inMemory.run();
+        Epoch at = epoch;
+        Lineage data = lineage;
+        side.superblock.change(durable -> durable.inSyncAt(at, data), () -> {
+            if (!over && at.equals(epoch)) {
+                settling = false;
+                then.run();
+                io.reconsider();
+                followed.attachIfPossible();
+            }
+        });
+    }
+
+    private void recover() {
+        if (alone()) {
+            ready = true;
+            serveIfAllowed();
+        } else {
+            awaitUntil = side.out.after(side.config.waits().activeReturnsMillis());
+            followed.attachIfPossible();
+        }
+    }
+
+    /** The follower has been brought to this side's view. */
+    void resynced() {
+        if (ready) {
+            followed.seal();
+        } else {
+            reconcileDurably(0);
+        }
+    }
+
+    /** After the comparison both sides flush, disk by disk; then nothing differs and nothing need be hot. */
+    private void reconcileDurably(int disk) {
+        if (disk < side.config.diskBytes().size()) {
+            io.flushes().flush(disk, () -> reconcileDurably(disk + 1));
+        } else if (!ready) {
+            io.log().forgetAll();
+            side.out.emit(new Effect.ClearBookkeeping(side.out.token(), java.util.List.of()));
+            ready = true;
+            serveIfAllowed();
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------------- may I
+    // serve
+
+    boolean serving() {
+        return serving;
+    }
+
+    boolean ready() {
+        return ready;
+    }
+
+    boolean settled() {
+        return elected && !settling && !over;
+    }
+
+    long epoch() {
+        return epoch.value();
+    }
+
+    Lineage lineage() {
+        return lineage;
+    }
+
+    DirtyMap dirty() {
+        return dirty;
+    }
+
+    GuestIo io() {
+        return io;
+    }
+
+    Followed followed() {
+        return followed;
+    }
+
+    HandOver handOver() {
+        return handOver;
+    }
+
+    @Nullable
+    Link attachedLink() {
+        return followed.attachedLink();
+    }
+
+    boolean marksDirty() {
+        return lineage.base() != 0;
+    }
+
+    /** Other copies that the record may list in sync. */
+    SortedSet<CopyId> others() {
+        TreeSet<CopyId> others = new TreeSet<>(side.desk.largerSet());
+        others.remove(side.self());
+        return others;
+    }
+
+    boolean alone() {
+        return others().isEmpty();
+    }
+
+    boolean mayAcknowledgeAlone() {
+        return alone() && (!settling || !side.rules.unconfirmedShrinkCounts());
+    }
+
+    boolean hasLeave() {
+        return alone() || !side.rules.needsLease() || side.out.now() < followed.leaseUntil();
+    }
+
+    /** Called whenever a condition may have come true. */
+    void serveIfAllowed() {
+        if (!ready || settling || diskFailed || over || handOver.deciding() || !hasLeave()) {
+            return;
+        }
+        if (!serving) {
+            serving = true;
+            renewGate();
+            side.guest.run(epoch(), cause, !started);
+            started = true;
+            side.problems.clear(Problem.Kind.SUSPENDED);
+            side.publish();
+            io.open();
+            followed.attachIfPossible();
+        } else {
+            renewGate();
+        }
+    }
+
+    /** Keeps the gate open for the rest of the lease, or without end when nobody else can be promoted. */
+    void renewGate() {
+        boolean unbounded = alone() && side.desk.wished() != CasDesk.Kind.GROW;
+        long until = unbounded ? Effect.RenewGate.ALONE : followed.leaseUntil();
+        if (serving && until != gateUntil) {
+            gateUntil = until;
+            side.out.emit(new Effect.RenewGate(until));
+        }
+    }
+
+    /** First thing in every step: an ended lease ends serving, whatever the step brings. */
+    void checkLeave() {
+        if (serving && !hasLeave()) {
+            suspend("neither the peer nor the arbiter gives leave to go on");
+        }
+    }
+
+    private void suspend(String why) {
+        stopServing();
+        side.guest.freeze();
+        side.problems.raise(
+                Problem.Kind.SUSPENDED,
+                "The guest is frozen and its I/O held: " + why + ". It goes on by itself when either is back.",
+                Map.of("epoch", epoch.toString()));
+        side.publish();
+    }
+
+    /** Holds I/O and closes the gate. */
+    void stopServing() {
+        if (serving) {
+            serving = false;
+            gateUntil = 0;
+            side.out.emit(new Effect.CloseGate());
+        }
+    }
+
+    // --------------------------------------------------------------------------------------------------------- time,
+    // faults
+
+    void tick() {
+        side.desk.tick();
+        if (!settled()) {
+            return;
+        }
+        followed.tick();
+        boolean waited = ready || side.out.now() >= awaitUntil;
+        if (!alone() && waited && followed.mayBeDropped() && !handOver.deciding()) {
+            wishShrink();
+        }
+        if (!serving && ready && !diskFailed) {
+            side.desk.read();
+        }
+        serveIfAllowed();
+    }
+
+    /** Asks the arbiter to go on without the others. */
+    void wishShrink() {
+        if (side.desk.wished() != CasDesk.Kind.SHRINK && !diskFailed) {
+            side.desk.wish(CasDesk.Kind.SHRINK, side.self(), new TreeSet<>(java.util.Set.of(side.self())));
+        }
+    }
+
+    /** Asks the arbiter to list the follower; from now it may be listed, so its lease is needed and the gate bounded first. */
+    void wishGrow(CopyId joiner) {
+        TreeSet<CopyId> both = new TreeSet<>(known().inSync());
+        both.add(joiner);
+        if (serving) {
+            gateUntil = followed.leaseUntil();
+            side.out.emit(new Effect.RenewGate(gateUntil));
+        }
+        side.desk.wish(CasDesk.Kind.GROW, side.self(), both);
+    }
+
+    boolean diskFailed() {
+        return diskFailed;
+    }
+
+    /**
+     * A write or flush failed here: never retried, nothing more is acknowledged. The in-sync peer takes over; without one the guest
+     * stays suspended, for a stale copy must not be started.
+     */
+    void failDisk(String what) {
+        if (diskFailed) {
+            return;
+        }
+        diskFailed = true;
+        stopServing();
+        side.guest.freeze();
+        side.problems.raise(
+                Problem.Kind.DISK_FAILED,
+                "This copy's device failed (" + what + "); the copy is out. Replace the volume.",
+                Map.of("copy", side.self().value()));
+        side.superblock.change(durable -> durable.withState(CopyState.FAILED), () -> {});
+        failOver();
+        side.publish();
+    }
+
+    private void failOver() {
+        ArbiterRecord arbiter = side.desk.known();
+        if (arbiter == null) {
+            return;
+        }
+        TreeSet<CopyId> rest = new TreeSet<>(arbiter.inSync());
+        rest.remove(side.self());
+        if (!rest.isEmpty() && elected) {
+            side.desk.wish(CasDesk.Kind.FAIL_OVER, rest.first(), rest);
+        }
+    }
+
+    /** The end of this leadership: another leads, or this side must begin again. */
+    void end(boolean guestDies) {
+        over = true;
+        stopServing();
+        followed.release();
+        side.foundHot = io.log().hotExtents();
+        side.foundDirty = dirty.masks();
+        if (guestDies) {
+            io.drop();
+        }
+    }
+
+    Role role() {
+        if (!ready) {
+            return Role.RECOVERING;
+        }
+        return serving ? Role.ACTIVE : Role.SUSPENDED;
+    }
+}

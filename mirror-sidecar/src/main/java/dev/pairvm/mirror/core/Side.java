@@ -1,0 +1,75 @@
+package dev.pairvm.mirror.core;
+
+import dev.pairvm.api.mirror.CopyId;
+import java.util.List;
+import java.util.TreeMap;
+
+/** What all roles of this side share. */
+final class Side {
+    final CoreConfig config;
+    final Outbox out;
+    final Rules rules;
+    final Words words;
+    final ProblemBoard problems;
+    final LocalWrites localWrites = new LocalWrites();
+    final HeldRequests held = new HeldRequests();
+    final Guest guest;
+    /** Live links by peer; sorted, so that the same events always give the same effects. */
+    final TreeMap<CopyId, Link> links = new TreeMap<>();
+
+    final CasDesk desk;
+    final SuperblockDesk superblock;
+    /** Activity log and bitmap as last persisted by an earlier leadership of this copy; empty once it was sealed. */
+    List<Extent> foundHot;
+
+    List<DirtyMask> foundDirty;
+
+    Side(CoreConfig config, Outbox out, Rules rules, Event.Started started, CasDesk.Listener listener) {
+        this.config = config;
+        this.out = out;
+        this.rules = rules;
+        this.words = new Words(config.life());
+        this.problems = new ProblemBoard(out);
+        this.guest = new Guest(out);
+        Superblock found = started.superblock()
+                .orElseGet(() -> new Superblock(
+                        config.machineUid(),
+                        "",
+                        config.self(),
+                        CopyState.BLANK,
+                        dev.pairvm.api.mirror.Epoch.NONE,
+                        dev.pairvm.api.mirror.Epoch.NONE,
+                        Lineage.BLANK,
+                        false));
+        this.superblock = new SuperblockDesk(out, found);
+        this.desk = new CasDesk(config, out, rules, listener, found.arbiterUid());
+        this.foundHot = started.hot();
+        this.foundDirty = started.dirty();
+        if (started.guestAlive()) {
+            guest.foundAlive();
+        }
+    }
+
+    CopyId self() {
+        return config.self();
+    }
+
+    CopyState state() {
+        return superblock.durable().state();
+    }
+
+    void send(Link link, Message message) {
+        out.emit(new Effect.Send(link.peer, message));
+    }
+
+    void publish() {
+        out.emit(new Effect.PublishView());
+    }
+
+    /** Closes the link; a new one starts with a fresh hello. */
+    void drop(Link link, String why) {
+        if (links.remove(link.peer, link)) {
+            out.emit(new Effect.DropLink(link.peer, why));
+        }
+    }
+}
