@@ -41,7 +41,7 @@ public record DiskSource(
      * An image to fetch. Exactly one of {@code checksum} and a true {@code insecureSkipChecksum} is given.
      *
      * @param url {@code http://} or {@code https://}
-     * @param checksum {@code sha256:} or {@code sha512:} and lower-case hexadecimal digits
+     * @param checksum {@code sha256:} and 64 lower-case hexadecimal digits
      * @param insecureSkipChecksum the user's waiver; true or absent
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -54,10 +54,9 @@ public record DiskSource(
             @Required @JsonPropertyDescription("Where the raw image lies.") @Pattern(Shapes.URL) @Size(max = 2048)
             String url,
 
-            @JsonPropertyDescription(
-                    "sha256:<64 hex digits> or sha512:<128 hex digits> of the image. Required unless waived.")
+            @JsonPropertyDescription("sha256:<64 hex digits> of the image. Required unless waived.")
             @Pattern(Shapes.CHECKSUM)
-            @Size(max = 135)
+            @Size(max = 71)
             @Nullable
             String checksum,
 

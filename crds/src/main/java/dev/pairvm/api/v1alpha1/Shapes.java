@@ -17,7 +17,7 @@ final class Shapes {
     static final String UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
     static final String MACHINE_TYPE = "^(q35|pc-q35-[0-9]{1,3}\\.[0-9]{1,3})$";
     static final String URL = "^https?://[^\\s/]+(/\\S*)?$";
-    static final String CHECKSUM = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$";
+    static final String CHECKSUM = "^sha256:[0-9a-f]{64}$";
     static final String BASE64 = "^[A-Za-z0-9+/\\n]*={0,2}\\n?$";
 
     /** Of a Kubernetes object. */

@@ -38,7 +38,7 @@ public record Volume(
     }
 
     /**
-     * Data for cloud-init; exactly one of the first three is set.
+     * Data for cloud-init; at most one of the first three is set, and at least one of all.
      *
      * @param userData user data, as text
      * @param userDataBase64 the same, encoded
@@ -48,8 +48,12 @@ public record Volume(
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     @ValidationRule(
-            value = "[has(self.userData), has(self.userDataBase64), has(self.secretRef)].filter(x, x).size() == 1",
-            message = "exactly one of userData, userDataBase64 and secretRef must be given",
+            value = "[has(self.userData), has(self.userDataBase64), has(self.secretRef)].filter(x, x).size() <= 1",
+            message = "at most one of userData, userDataBase64 and secretRef can be given",
+            reason = "FieldValueInvalid")
+    @ValidationRule(
+            value = "has(self.userData) || has(self.userDataBase64) || has(self.secretRef) || has(self.networkData)",
+            message = "userData, userDataBase64, secretRef or networkData must be given",
             reason = "FieldValueInvalid")
     public record CloudInitNoCloud(
             @JsonPropertyDescription("User data, as text.") @Size(max = Shapes.CLOUD_INIT) @Nullable
