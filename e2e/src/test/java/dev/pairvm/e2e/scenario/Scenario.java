@@ -2,6 +2,7 @@ package dev.pairvm.e2e.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pairvm.e2e.guest.GuestControl;
 import dev.pairvm.e2e.guest.GuestLog;
 import dev.pairvm.e2e.guest.WriteLogWatcher;
 import dev.pairvm.e2e.machine.Machine;
@@ -91,6 +92,14 @@ abstract class Scenario {
 
     WriteLogWatcher watcher() {
         return Objects.requireNonNull(watcherOrNothing);
+    }
+
+    /** What the test guest answers to a command, within the patience of a reconnecting client. */
+    String guestSays(String command) {
+        return Awaitility.await("the guest's answer to " + command)
+                .atMost(BOOT_LIMIT)
+                .ignoreExceptionsInstanceOf(IOException.class)
+                .until(() -> GuestControl.ask(guestAddress(), command), answer -> !answer.isEmpty());
     }
 
     String guestAddress() {

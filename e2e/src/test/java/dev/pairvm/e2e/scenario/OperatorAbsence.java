@@ -1,0 +1,54 @@
+package dev.pairvm.e2e.scenario;
+
+import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+
+/** The operator scaled to nothing, and back at the end. */
+final class OperatorAbsence implements AutoCloseable {
+    static final String NAMESPACE = "pairvm-system";
+    private static final String NAME_LABEL = "app.kubernetes.io/name";
+
+    private final KubernetesClient client;
+    private final Deployment deployment;
+
+    OperatorAbsence(KubernetesClient client) {
+        this.client = client;
+        this.deployment = client.apps()
+                .deployments()
+                .inNamespace(NAMESPACE)
+                .withLabel(NAME_LABEL, "pairvm")
+                .list()
+                .getItems()
+                .getFirst();
+        scale(0);
+        Awaitility.await("the operator's pods are gone")
+                .atMost(Duration.ofMinutes(1))
+                .until(() -> client.pods()
+                        .inNamespace(NAMESPACE)
+                        .withLabelSelector(deployment.getSpec().getSelector())
+                        .list()
+                        .getItems()
+                        .isEmpty());
+    }
+
+    private void scale(int replicas) {
+        client.apps()
+                .deployments()
+                .inNamespace(NAMESPACE)
+                .withName(deployment.getMetadata().getName())
+                .scale(replicas);
+    }
+
+    @Override
+    public void close() {
+        scale(deployment.getSpec().getReplicas());
+        client.apps()
+                .deployments()
+                .inNamespace(NAMESPACE)
+                .withName(deployment.getMetadata().getName())
+                .waitUntilReady(2, TimeUnit.MINUTES);
+    }
+}
