@@ -1,0 +1,80 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.mirror.core.ChunkHash;
+import dev.pairvm.mirror.core.Extent;
+import dev.pairvm.mirror.store.DiskException;
+import dev.pairvm.mirror.store.DiskStore;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** Hashes chunks of a disk, passing over holes by the file's map. Blocks: on a worker thread. */
+final class ChunkHasher {
+    private ChunkHasher() {}
+
+    /** One hash per chunk of the range, in order; a chunk of zeroes is {@link ChunkHash#ZERO}, a hole or not. */
+    static List<ChunkHash> hash(DiskStore disk, long offset, int length) throws DiskException {
+        boolean[] data = new boolean[Math.ceilDiv(length, Extent.CHUNK_BYTES)];
+        disk.blockMap(offset, length, (at, size, hole) -> {
+            if (!hole) {
+                int first = (int) ((at - offset) / Extent.CHUNK_BYTES);
+                int last = (int) ((Math.min(at + size, offset + length) - 1 - offset) / Extent.CHUNK_BYTES);
+                Arrays.fill(data, first, last + 1, true);
+            }
+            return true;
+        });
+        List<ChunkHash> hashes = new ArrayList<>(data.length);
+        MessageDigest digest = sha256();
+        ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(Extent.CHUNK_BYTES, Extent.CHUNK_BYTES);
+        try {
+            for (int chunk = 0; chunk < data.length; chunk++) {
+                long at = offset + (long) chunk * Extent.CHUNK_BYTES;
+                int size = (int) Math.min(Extent.CHUNK_BYTES, offset + length - at);
+                hashes.add(data[chunk] ? one(disk, at, size, buffer.clear(), digest) : ChunkHash.ZERO);
+            }
+        } finally {
+            buffer.release();
+        }
+        return hashes;
+    }
+
+    private static ChunkHash one(DiskStore disk, long at, int size, ByteBuf buffer, MessageDigest digest)
+            throws DiskException {
+        disk.read(at, buffer, size);
+        if (isZero(buffer)) {
+            return ChunkHash.ZERO;
+        }
+        digest.update(buffer.nioBuffer());
+        ByteBuffer words = ByteBuffer.wrap(digest.digest());
+        return new ChunkHash(words.getLong(), words.getLong(), words.getLong(), words.getLong());
+    }
+
+    private static boolean isZero(ByteBuf buffer) {
+        int at = buffer.readerIndex();
+        int end = buffer.writerIndex();
+        for (; at + Long.BYTES <= end; at += Long.BYTES) {
+            if (buffer.getLong(at) != 0) {
+                return false;
+            }
+        }
+        for (; at < end; at++) {
+            if (buffer.getByte(at) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.nbd.NbdBackend;
+import dev.pairvm.mirror.nbd.NbdError;
+import dev.pairvm.mirror.nbd.NbdExtentsReply;
+import dev.pairvm.mirror.nbd.NbdReply;
+import dev.pairvm.mirror.store.AsyncDisk;
+import dev.pairvm.mirror.store.DiskException;
+import io.netty.buffer.ByteBuf;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** One disk towards QEMU: turns NBD requests into events of the core. */
+final class DiskBackend implements NbdBackend {
+    /** The core's longest request; longer trims and zeroes are cut into such pieces. */
+    private static final int LONGEST = 32 << 20;
+
+    private final int index;
+    private final AsyncDisk disk;
+    private final GuestRequests requests;
+    private final Consumer<Event> core;
+    private final BooleanSupplier standby;
+    private final DiskCounters counters;
+
+    DiskBackend(
+            int index,
+            AsyncDisk disk,
+            GuestRequests requests,
+            Consumer<Event> core,
+            BooleanSupplier standby,
+            DiskCounters counters) {
+        this.index = index;
+        this.disk = disk;
+        this.requests = requests;
+        this.core = core;
+        this.standby = standby;
+        this.counters = counters;
+    }
+
+    @Override
+    public void read(long offset, int length, ByteBuf target, NbdReply reply) {
+        counters.read(length);
+        if (standby.getAsBoolean()) {
+            // A prepared QEMU probes its disks while it is paused. No guest runs behind it, so these bytes decide
+            // nothing.
+            disk.read(offset, target, length, failure -> answer(reply, failure));
+            return;
+        }
+        core.accept(new Event.ReadReceived(requests.open(reply, target), index, offset, length));
+    }
+
+    @Override
+    public void write(long offset, ByteBuf payload, boolean fua, NbdReply reply) {
+        counters.write(payload.readableBytes());
+        core.accept(new Event.WriteReceived(
+                requests.open(counters.timed(reply), payload), index, offset, payload.readableBytes(), false, fua));
+    }
+
+    @Override
+    public void zero(long offset, long length, boolean mayPunch, boolean onlyIfFast, boolean fua, NbdReply reply) {
+        if (onlyIfFast && !disk.store().zeroIsFast()) {
+            reply.failed(NbdError.ENOTSUP);
+            return;
+        }
+        zeroes(offset, length, fua, reply);
+    }
+
+    @Override
+    public void trim(long offset, long length, boolean fua, NbdReply reply) {
+        // A trim leaves the content open; both copies must agree on it all the same, so it becomes zeroes.
+        zeroes(offset, length, fua, reply);
+    }
+
+    private void zeroes(long offset, long length, boolean fua, NbdReply reply) {
+        if (length == 0) {
+            reply.done();
+            return;
+        }
+        int pieces = Math.toIntExact(Math.ceilDiv(length, LONGEST));
+        NbdReply each = pieces == 1 ? reply : new JointReply(reply, pieces);
+        for (long at = offset; at < offset + length; at += LONGEST) {
+            int piece = (int) Math.min(LONGEST, offset + length - at);
+            core.accept(new Event.WriteReceived(requests.open(each, null), index, at, piece, true, fua));
+        }
+    }
+
+    @Override
+    public void flush(NbdReply reply) {
+        counters.flush();
+        core.accept(new Event.FlushReceived(requests.open(reply, null), index));
+    }
+
+    @Override
+    public void cache(long offset, long length, NbdReply reply) {
+        reply.done();
+    }
+
+    @Override
+    public void blockStatus(long offset, long length, NbdExtentsReply reply) {
+        try {
+            disk.store().blockMap(offset, length, (at, size, hole) -> reply.extent(size, hole, hole));
+            reply.done();
+        } catch (DiskException e) {
+            // The map is a hint; "data" is always true.
+            reply.extent(length, false, false);
+            reply.done();
+        }
+    }
+
+    private static void answer(NbdReply reply, @Nullable DiskException failure) {
+        if (failure == null) {
+            reply.done();
+        } else {
+            reply.failed(NbdError.EIO);
+        }
+    }
+
+    /** One answer for the pieces of a request that was cut: the first failure, once all have ended. */
+    private static final class JointReply implements NbdReply {
+        private final NbdReply whole;
+        private int open;
+        private @Nullable NbdError error;
+
+        JointReply(NbdReply whole, int pieces) {
+            this.whole = whole;
+            this.open = pieces;
+        }
+
+        @Override
+        public void done() {
+            pieceEnded();
+        }
+
+        @Override
+        public void failed(NbdError failure) {
+            error = error == null ? failure : error;
+            pieceEnded();
+        }
+
+        private void pieceEnded() {
+            if (--open > 0) {
+                return;
+            }
+            if (error == null) {
+                whole.done();
+            } else {
+                whole.failed(error);
+            }
+        }
+    }
+}

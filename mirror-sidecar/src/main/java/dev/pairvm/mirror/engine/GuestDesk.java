@@ -1,0 +1,322 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.api.mirror.MirrorReport;
+import dev.pairvm.mirror.core.Effect;
+import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.guest.GuestControl;
+import dev.pairvm.mirror.guest.GuestEvent;
+import dev.pairvm.mirror.guest.GuestState;
+import dev.pairvm.mirror.guest.MigrationSource;
+import dev.pairvm.mirror.guest.MigrationTarget;
+import dev.pairvm.mirror.guest.StartMode;
+import dev.pairvm.mirror.network.NetworkException;
+import dev.pairvm.mirror.network.PodNetwork;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The guest of this side as the core's effects and the operator's wish make it: started, continued, frozen, killed, moved. Which
+ * side may run it is the core's word alone; whether it should run at all is the wish.
+ */
+final class GuestDesk {
+    private static final Logger LOG = LoggerFactory.getLogger(GuestDesk.class);
+
+    /** What a migration may take; a guest that dirties faster than the link carries is given up, not slowed. */
+    private static final Duration MOVE_LIMIT = Duration.ofMinutes(10);
+
+    private static final Duration DOWNTIME = Duration.ofMillis(100);
+    /** Device state only, RAM is there already. */
+    private static final Duration SWITCH_LIMIT = Duration.ofSeconds(10);
+
+    /** A QEMU that fails to start is tried again after this. */
+    private static final Duration START_AGAIN = Duration.ofSeconds(2);
+
+    private final GuestControl guest;
+    private final PodNetwork network;
+    private final boolean runner;
+    private final MirrorConfig.OnCrash onCrash;
+    private final Consumer<Event> core;
+    private final Timers timers;
+    private final Runnable changed;
+    private boolean wished;
+    private boolean mayRun;
+    private @Nullable MigrationSource leaving;
+    private boolean pausedForSwitch;
+    private @Nullable MigrationTarget arriving;
+    private @Nullable String trouble;
+    private Runnable firstRun = () -> {};
+
+    /** Puts work off; the event loop's timer. */
+    interface Timers {
+        void later(Duration delay, Runnable task);
+    }
+
+    GuestDesk(
+            GuestControl guest,
+            PodNetwork network,
+            boolean runner,
+            MirrorConfig config,
+            Consumer<Event> core,
+            Timers timers,
+            Runnable changed) {
+        this.guest = guest;
+        this.network = network;
+        this.runner = runner;
+        this.onCrash = config.guest().onCrash();
+        this.wished = config.running();
+        this.core = core;
+        this.timers = timers;
+        this.changed = changed;
+    }
+
+    /** Called once when the guest's processors first run in this reign. */
+    void onFirstRun(Runnable listener) {
+        firstRun = listener;
+    }
+
+    /** A guest that survived a restart of this mirror. */
+    void foundAlive() {
+        mayRun = true;
+    }
+
+    /** What keeps the guest from running, for people. */
+    @Nullable
+    String trouble() {
+        return trouble;
+    }
+
+    boolean runner() {
+        return runner;
+    }
+
+    // ------------------------------------------------------------------------------------------------------ effects
+
+    void prepareStandby() {
+        if (runner && wished && arriving == null) {
+            guest.prepareStandby().exceptionally(failure -> failed("a standby guest could not be prepared", failure));
+        }
+    }
+
+    void start(Effect.StartCause cause) {
+        mayRun = true;
+        MigrationTarget moved = arriving;
+        arriving = null;
+        if (cause == Effect.StartCause.HANDED_OVER && moved != null) {
+            moved.arrived(SWITCH_LIMIT).whenComplete((_, failure) -> {
+                if (failure != null) {
+                    // Its memory is lost with the old side; its disks are whole. It boots, as after a crash.
+                    LOG.warn("the guest did not arrive, it boots from its disks instead", failure);
+                    guest.kill().thenRun(this::run);
+                } else {
+                    run();
+                }
+            });
+        } else if (moved != null || waitsForMigration()) {
+            guest.kill().thenRun(this::run);
+        } else {
+            run();
+        }
+    }
+
+    private boolean waitsForMigration() {
+        return guest.state() instanceof GuestState.Ready ready && ready.mode() == StartMode.INCOMING;
+    }
+
+    private void run() {
+        if (!mayRun || !wished) {
+            return;
+        }
+        if (!runner) {
+            trouble = "this pod has no QEMU container; the operator replaces it by one that has";
+            changed.run();
+            return;
+        }
+        attach();
+        guest.startOrResume().whenComplete((_, failure) -> {
+            if (failure != null) {
+                failed("the guest could not be started", failure);
+                timers.later(START_AGAIN, this::runIfDown);
+            } else {
+                trouble = null;
+            }
+            changed.run();
+        });
+    }
+
+    private void runIfDown() {
+        if (mayRun && wished && !guest.state().isGuestAlive()) {
+            run();
+        }
+    }
+
+    private void attach() {
+        try {
+            network.attach();
+        } catch (NetworkException e) {
+            failed("the guest's cards could not be attached", e);
+        }
+    }
+
+    /** Safety: the taps go first, then the process; GuestKilled is said only when the kernel confirmed the death. */
+    void kill() {
+        mayRun = false;
+        try {
+            network.detach();
+        } catch (NetworkException e) {
+            LOG.error("taps could not be detached; the gate stays closed", e);
+        }
+        MigrationSource moving = leaving;
+        leaving = null;
+        CompletableFuture<Void> moved = moving != null && pausedForSwitch
+                ? moving.finish(SWITCH_LIMIT)
+                : CompletableFuture.completedFuture(null);
+        pausedForSwitch = false;
+        moved.handle((_, failure) -> {
+                    if (failure != null) {
+                        LOG.warn("the guest's last state did not reach the peer, it boots there", failure);
+                    }
+                    return guest.kill();
+                })
+                .thenCompose(killed -> killed)
+                .thenRun(() -> core.accept(new Event.GuestKilled()));
+    }
+
+    void freeze() {
+        guest.freeze();
+    }
+
+    void thaw() {
+        guest.thaw();
+    }
+
+    // ------------------------------------------------------------------------------------------------- hand-over,
+    // source
+
+    /** Moves RAM through this socket, which the link leads to the peer's QEMU. */
+    void beginHandOver(CompletableFuture<Path> channel) {
+        channel.thenCompose(socket -> {
+                    MigrationSource source = guest.migrate();
+                    leaving = source;
+                    return source.start(socket, DOWNTIME, MOVE_LIMIT);
+                })
+                .whenComplete((_, failure) -> {
+                    if (failure != null) {
+                        leaving = null;
+                        LOG.warn("the guest could not be moved, it goes on here", failure);
+                        core.accept(new Event.HandOverAbandoned());
+                    } else {
+                        pausedForSwitch = true;
+                        core.accept(new Event.GuestDrained());
+                    }
+                });
+    }
+
+    /** The hand-over did not take place. */
+    void resume() {
+        MigrationSource moving = leaving;
+        leaving = null;
+        pausedForSwitch = false;
+        if (moving != null) {
+            moving.cancel().exceptionally(failure -> failed("a migration could not be cancelled", failure));
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------- hand-over,
+    // target
+
+    /** The peer wants to move its guest here: a QEMU that waits for it, and the socket it waits at. */
+    CompletableFuture<Path> expectGuest() {
+        if (!runner) {
+            return CompletableFuture.failedFuture(new IllegalStateException("this pod has no QEMU container"));
+        }
+        return guest.prepareIncoming().thenApply(target -> {
+            arriving = target;
+            return target.socket();
+        });
+    }
+
+    /** The stream of a migration broke or was cancelled before the hand-over. */
+    void guestWillNotCome() {
+        if (arriving != null && !mayRun) {
+            arriving = null;
+            guest.kill().thenRun(this::prepareStandby);
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------------- wish and
+    // events
+
+    /** The operator's wish; {@code grace} is the time a guest gets to switch itself off. */
+    void wish(boolean running, Duration grace) {
+        wished = running;
+        if (running) {
+            if (mayRun && guest.state() instanceof GuestState.PoweredOff) {
+                guest.kill().thenRun(this::run);
+            } else {
+                run();
+            }
+        } else if (mayRun) {
+            guest.powerDown(grace).exceptionally(failure -> failed("the guest could not be switched off", failure));
+        } else {
+            guest.kill();
+        }
+    }
+
+    void heard(GuestEvent event) {
+        LOG.info("guest: {}", event);
+        switch (event) {
+            case GuestEvent.Ran _ -> {
+                firstRun.run();
+                firstRun = () -> {};
+            }
+            case GuestEvent.Crashed crashed -> {
+                if (onCrash == MirrorConfig.OnCrash.RESTART && mayRun) {
+                    guest.reset().exceptionally(failure -> failed("the crashed guest could not be restarted", failure));
+                } else {
+                    trouble = "the guest crashed: " + crashed.what();
+                }
+            }
+            case GuestEvent.QemuExited _ -> {
+                if (mayRun && wished) {
+                    timers.later(START_AGAIN, this::runIfDown);
+                }
+            }
+            case GuestEvent.StartFailed failed -> trouble = failed.why();
+            case GuestEvent.BecameReady _,
+                    GuestEvent.Rebooted _,
+                    GuestEvent.PoweredOff _,
+                    GuestEvent.MonitorLost _,
+                    GuestEvent.MonitorRegained _ -> {}
+        }
+        changed.run();
+    }
+
+    MirrorReport.Guest report() {
+        return report(guest.state());
+    }
+
+    private static MirrorReport.Guest report(GuestState state) {
+        return switch (state) {
+            case GuestState.Absent _, GuestState.Starting _, GuestState.Dead _, GuestState.MovedAway _ ->
+                MirrorReport.Guest.ABSENT;
+            case GuestState.Ready _ -> MirrorReport.Guest.READY;
+            case GuestState.Running _ -> MirrorReport.Guest.RUNNING;
+            case GuestState.PoweredOff _ -> MirrorReport.Guest.POWERED_OFF;
+            case GuestState.Crashed _ -> MirrorReport.Guest.CRASHED;
+            case GuestState.Frozen frozen -> report(frozen.before());
+        };
+    }
+
+    private @Nullable Void failed(String what, Throwable failure) {
+        LOG.error("{}", what, failure);
+        trouble = what + ": " + failure.getMessage();
+        changed.run();
+        return null;
+    }
+}

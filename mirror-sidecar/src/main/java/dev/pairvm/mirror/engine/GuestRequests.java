@@ -1,0 +1,51 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.mirror.nbd.NbdReply;
+import io.netty.buffer.ByteBuf;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The guest's requests that are not answered yet. Bounded by what the NBD server lets in. */
+final class GuestRequests {
+    private final Map<Long, GuestRequest> open = new HashMap<>();
+    private long last;
+
+    /** Takes a request and gives it its number; the payload is retained until the answer. */
+    long open(NbdReply reply, @Nullable ByteBuf payload) {
+        if (payload != null) {
+            payload.retain();
+        }
+        long number = ++last;
+        open.put(number, new GuestRequest(reply, payload));
+        return number;
+    }
+
+    /** The payload of an open request. */
+    ByteBuf payload(long number) {
+        GuestRequest request = open.get(number);
+        if (request == null || request.payload() == null) {
+            throw new IllegalStateException("request " + number + " has no payload here");
+        }
+        return request.payload();
+    }
+
+    void answer(long number, int errno) {
+        GuestRequest request = open.remove(number);
+        if (request == null) {
+            throw new IllegalStateException("request " + number + " is answered twice or was never here");
+        }
+        request.answer(errno);
+    }
+
+    void forget(long number) {
+        GuestRequest request = open.remove(number);
+        if (request != null) {
+            request.forget();
+        }
+    }
+
+    int size() {
+        return open.size();
+    }
+}

@@ -1,0 +1,269 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.mirror.Epoch;
+import dev.pairvm.mirror.core.CoreView;
+import dev.pairvm.mirror.core.Effect;
+import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.core.Message;
+import dev.pairvm.mirror.core.PairCore;
+import dev.pairvm.mirror.core.Problem;
+import dev.pairvm.mirror.core.Role;
+import dev.pairvm.mirror.network.Gate;
+import dev.pairvm.mirror.network.NetworkException;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoop;
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One machine on one side, running: every event goes through here into the core, every effect comes out of it here and is handed to
+ * the part that can carry it out. No decision is made here.
+ *
+ * <p>All methods on the machine's event loop, but for those that say otherwise.
+ */
+public final class MirrorEngine {
+    private static final Logger LOG = LoggerFactory.getLogger(MirrorEngine.class);
+    /** Half a beacon: what the core wants to be woken at. */
+    private static final long TICK_MILLIS = 25;
+
+    /** Exit status after a broken invariant (EX_SOFTWARE). */
+    private static final int EXIT_BUG = 70;
+
+    /** Exit status when a new life is the way out (EX_TEMPFAIL). */
+    private static final int EXIT_RESTART = 75;
+
+    private final PairCore core;
+    private final EventLoop loop;
+    private final EventPump pump;
+    private final GuestRequests requests;
+    private final StoreEffects store;
+    private final ArbiterEffects arbiter;
+    private final PeerPort peer;
+    private final Channels channels;
+    private final Gate gate;
+    private final GuestDesk guest;
+    private final Reign reign;
+    private final Runnable changed;
+    private final LongSupplier bootNanos;
+    private final CompletableFuture<Void> readyToExit = new CompletableFuture<>();
+    private CoreView view;
+    private boolean viewStale = true;
+    private long lastTickNanos;
+    private String lastRefusal = "";
+    /** Payload of the frame whose step runs; the core's effects name it by its seq. */
+    private @Nullable ByteBuf framePayload;
+
+    /** Byte streams to the peer, beside the protocol. */
+    public interface Channels {
+        /** A local unix socket whose bytes reach the peer's end of the channel of this name. */
+        CompletableFuture<Path> open(String name);
+    }
+
+    /** Everything the engine hands effects to; built by the main class. */
+    public record Parts(
+            PairCore core,
+            EventLoop loop,
+            GuestRequests requests,
+            StoreEffects store,
+            ArbiterEffects arbiter,
+            PeerPort peer,
+            Channels channels,
+            Gate gate,
+            GuestDesk guest,
+            Reign reign,
+            LongSupplier bootNanos,
+            Runnable changed) {}
+
+    /** Wires the parts; nothing happens before {@link #start}. */
+    MirrorEngine(Parts parts) {
+        core = parts.core();
+        loop = parts.loop();
+        requests = parts.requests();
+        store = parts.store();
+        arbiter = parts.arbiter();
+        peer = parts.peer();
+        channels = parts.channels();
+        gate = parts.gate();
+        guest = parts.guest();
+        reign = parts.reign();
+        changed = parts.changed();
+        bootNanos = parts.bootNanos();
+        pump = new EventPump(core, bootNanos, this::begin, this::stepEnded);
+        view = core.view();
+        lastTickNanos = bootNanos.getAsLong();
+        guest.onFirstRun(reign::guestRuns);
+    }
+
+    /** The first event, and ticks from then on. */
+    public void start(Event.Started started) {
+        post(started);
+        loop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    private void tick() {
+        lastTickNanos = bootNanos.getAsLong();
+        post(new Event.Tick());
+    }
+
+    /** An event from any part. */
+    public void post(Event event) {
+        try {
+            pump.post(event);
+        } catch (RuntimeException | Error e) {
+            // Fail stop: a core that is wrong must not go on. The gate closes by itself, QEMU waits for the next life's
+            // NBD server.
+            LOG.error("the mirror stops: the pair core refused an event", e);
+            Runtime.getRuntime().halt(EXIT_BUG);
+        }
+    }
+
+    /** A frame of the peer; {@code payload} is the caller's and used only during this call or retained. */
+    public void postFrame(CopyId from, Message message, @Nullable ByteBuf payload) {
+        framePayload = payload;
+        try {
+            post(new Event.MessageReceived(from, message));
+        } finally {
+            framePayload = null;
+        }
+    }
+
+    /** A beacon; also a sign of life for the times in the report. */
+    public void postBeacon(Event.BeaconHeard beacon) {
+        reign.heardPeer(beacon.receivedAt());
+        post(beacon);
+    }
+
+    /** When the loop last came round, nanoseconds of CLOCK_BOOTTIME; the beacons carry its age. Any thread may read it roughly. */
+    public long lastTickNanos() {
+        return lastTickNanos;
+    }
+
+    /** Ends what is under way, says goodbye; completes when the process may exit. */
+    public CompletableFuture<Void> stop() {
+        loop.execute(() -> post(new Event.StopRequested()));
+        return readyToExit;
+    }
+
+    /** The core's own view, as of the last step. */
+    public CoreView view() {
+        if (viewStale) {
+            view = core.view();
+            viewStale = false;
+        }
+        return view;
+    }
+
+    /** Why the last order was not carried out; empty if it was. */
+    public String lastRefusal() {
+        return lastRefusal;
+    }
+
+    boolean isStandby() {
+        return view().role() == Role.STANDBY;
+    }
+
+    private void stepEnded() {
+        viewStale = true;
+    }
+
+    private void begin(Effect effect) {
+        switch (effect) {
+            case Effect.ReadArbiter read -> arbiter.read(read);
+            case Effect.CasArbiter cas -> begin(cas);
+            case Effect.Send send -> peer.send(send.peer(), send.message(), null);
+            case Effect.SendWrite send -> peer.send(send.peer(), send.message(), requests.payload(send.request()));
+            case Effect.SendChunk send -> store.sendChunk(send.peer(), send.message());
+            case Effect.DropLink drop -> peer.drop(drop.peer(), drop.why());
+            case Effect.SetBeacons set -> peer.setBeacons(set.peer(), set.session(), set.granting());
+            case Effect.StopGranting stop ->
+                peer.stopGranting(lastHeard -> post(new Event.GrantingStopped(stop.token(), lastHeard)));
+            case Effect.StopBeacons() -> peer.stopBeacons();
+            case Effect.WriteLocal write -> store.write(write);
+            case Effect.WriteFromPeer write -> store.write(write, framePayload);
+            case Effect.ReadLocal read -> store.read(read);
+            case Effect.FlushLocal flush -> store.flush(flush);
+            case Effect.HashLocal hash -> store.hash(hash);
+            case Effect.ReplyToGuest reply -> requests.answer(reply.request(), reply.errno());
+            case Effect.ForgetRequest forget -> requests.forget(forget.request());
+            case Effect.PersistSuperblock persist -> store.persist(persist);
+            case Effect.PersistActivityLog persist -> store.persist(persist);
+            case Effect.ClearBookkeeping clear -> store.clear(clear);
+            case Effect.RenewGate renew -> renew(renew.untilNanos());
+            case Effect.CloseGate() -> closeGate();
+            case Effect.FreezeGuest() -> guest.freeze();
+            case Effect.ThawGuest() -> guest.thaw();
+            case Effect.KillGuest() -> guest.kill();
+            case Effect.StartGuest start -> begin(start);
+            case Effect.ResumeGuest() -> guest.resume();
+            case Effect.PrepareStandbyGuest() -> guest.prepareStandby();
+            case Effect.BeginHandOver(CopyId to) -> {
+                LOG.info("handing the guest over to copy {}", to);
+                guest.beginHandOver(channels.open(MIGRATION));
+            }
+            case Effect.PublishView() -> changed.run();
+            case Effect.RaiseProblem(Problem problem) -> {
+                LOG.warn("{}: {} {}", problem.kind(), problem.message(), problem.facts());
+                changed.run();
+            }
+            case Effect.ClearProblem(Problem.Kind kind) -> {
+                LOG.info("over: {}", kind);
+                changed.run();
+            }
+            case Effect.OrderEnded(Effect.Order order, String refusal) -> {
+                lastRefusal = refusal;
+                LOG.info("order {} ended{}", order, refusal.isEmpty() ? "" : ": " + refusal);
+                changed.run();
+            }
+            case Effect.ReadyToExit() -> readyToExit.complete(null);
+            case Effect.ExitNow(String why) -> {
+                LOG.error("the mirror exits and starts again: {}", why);
+                Runtime.getRuntime().halt(EXIT_RESTART);
+            }
+        }
+    }
+
+    /** Name of the channel on which a guest moves. */
+    public static final String MIGRATION = "migration";
+
+    private void begin(Effect.CasArbiter cas) {
+        view().arbiter()
+                .map(known -> known.active())
+                .filter(active -> !active.equals(cas.next().active()))
+                .ifPresent(reign::asked);
+        arbiter.compareAndSwap(cas);
+    }
+
+    private void begin(Effect.StartGuest start) {
+        LOG.info("serving at epoch {}: {}", start.epoch(), start.cause());
+        reign.began(new Epoch(start.epoch()), start.cause());
+        guest.start(start.cause());
+        changed.run();
+    }
+
+    private void renew(long untilNanos) {
+        try {
+            if (untilNanos == Effect.RenewGate.ALONE) {
+                gate.openUnlimited();
+            } else {
+                gate.renew(untilNanos);
+            }
+        } catch (NetworkException e) {
+            // The safe side: the gate closes by itself when its time is over.
+            LOG.warn("the gate could not be renewed", e);
+        }
+    }
+
+    private void closeGate() {
+        try {
+            gate.shut();
+        } catch (NetworkException e) {
+            LOG.error("the gate could not be closed at once; it closes by itself unless this side was alone", e);
+        }
+    }
+}

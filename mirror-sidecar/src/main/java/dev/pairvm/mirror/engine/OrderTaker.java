@@ -1,0 +1,75 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.Epoch;
+import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.api.mirror.MirrorOrder;
+import dev.pairvm.mirror.control.OrderDesk;
+import dev.pairvm.mirror.core.CoreView;
+import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.core.Role;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * Takes the operator's orders. Safety: an order decided on an older epoch is refused before anything else is looked at, for what
+ * it was decided on is no longer so.
+ */
+final class OrderTaker implements OrderDesk {
+    private final MirrorConfig config;
+    private final MirrorEngine engine;
+    private final GuestDesk guest;
+
+    OrderTaker(MirrorConfig config, MirrorEngine engine, GuestDesk guest) {
+        this.config = config;
+        this.engine = engine;
+        this.guest = guest;
+    }
+
+    @Override
+    public Outcome take(MirrorOrder order) {
+        CoreView view = engine.view();
+        Epoch own = new Epoch(view.epoch());
+        if (own.fences(order.epoch())) {
+            return new Outcome.Stale(own);
+        }
+        return switch (order) {
+            case MirrorOrder.Switchover switchover -> take(switchover, view);
+            case MirrorOrder.Leave leave -> take(leave, view);
+            case MirrorOrder.SetRunning set -> {
+                guest.wish(set.running(), Duration.ofSeconds(set.graceSeconds()));
+                yield new Outcome.Begun();
+            }
+        };
+    }
+
+    private Outcome take(MirrorOrder.Switchover order, CoreView view) {
+        Optional<ArbiterRecord> known = view.arbiter();
+        if (known.isPresent() && known.get().active().equals(order.to())) {
+            return new Outcome.Done();
+        }
+        if (view.role() != Role.ACTIVE) {
+            return new Outcome.Impossible("copy " + config.copy() + " is not the active; send the order to the active");
+        }
+        if (known.isEmpty() || !known.get().inSync().contains(order.to())) {
+            return new Outcome.Impossible("copy " + order.to() + " is not in sync; wait until the pair is whole");
+        }
+        engine.post(new Event.HandOverRequested(order.to()));
+        return new Outcome.Begun();
+    }
+
+    private Outcome take(MirrorOrder.Leave order, CoreView view) {
+        Optional<ArbiterRecord> known = view.arbiter();
+        if (known.isPresent() && !known.get().inSync().contains(order.copy())) {
+            return new Outcome.Done();
+        }
+        if (view.role() != Role.ACTIVE) {
+            return new Outcome.Impossible("copy " + config.copy() + " is not the active; send the order to the active");
+        }
+        if (order.copy().equals(config.copy())) {
+            return new Outcome.Impossible("the active's own copy can not leave; switch over first");
+        }
+        engine.post(new Event.LeaveRequested(order.copy()));
+        return new Outcome.Begun();
+    }
+}

@@ -1,0 +1,105 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.mirror.Epoch;
+import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.api.mirror.MirrorReport;
+import dev.pairvm.mirror.control.ReportDesk;
+import dev.pairvm.mirror.core.CoreView;
+import dev.pairvm.mirror.core.Problem;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/** Puts what the parts know into one report. */
+final class ReportWriter implements ReportDesk {
+    /** What the link knows of the path to the peer. */
+    interface LinkFacts {
+        /** The peer's copy, if there ever was a link. */
+        Optional<CopyId> peer();
+
+        boolean connected();
+
+        Optional<Long> roundTripMicros();
+
+        List<String> pathsUp();
+    }
+
+    private final MirrorConfig config;
+    private final MirrorEngine engine;
+    private final GuestDesk guest;
+    private final Reign reign;
+    private final LinkFacts link;
+    private final String version;
+
+    ReportWriter(
+            MirrorConfig config, MirrorEngine engine, GuestDesk guest, Reign reign, LinkFacts link, String version) {
+        this.config = config;
+        this.engine = engine;
+        this.guest = guest;
+        this.reign = reign;
+        this.link = link;
+        this.version = version;
+    }
+
+    @Override
+    public MirrorReport report() {
+        CoreView view = engine.view();
+        return new MirrorReport(
+                config.machine(),
+                config.copy(),
+                MirrorReport.Role.valueOf(view.role().name()),
+                new Epoch(view.epoch()),
+                view.arbiter().map(ArbiterRecord::active),
+                view.arbiter().map(now -> List.copyOf(now.inSync())).orElse(List.of()),
+                MirrorReport.CopyState.valueOf(view.copyState().name()),
+                link.peer()
+                        .map(peer ->
+                                new MirrorReport.Peer(peer, link.connected(), link.roundTripMicros(), link.pathsUp())),
+                guest.report(),
+                guest.runner(),
+                view.arbiterReachable(),
+                disks(view),
+                reign.last(),
+                problem(view),
+                version);
+    }
+
+    private List<MirrorReport.Disk> disks(CoreView view) {
+        List<MirrorReport.Disk> disks = new ArrayList<>();
+        for (int i = 0; i < config.disks().size(); i++) {
+            MirrorConfig.Disk disk = config.disks().get(i);
+            // Before the first step the core has no figures yet.
+            boolean known = i < view.disks().size();
+            disks.add(new MirrorReport.Disk(
+                    disk.name(),
+                    disk.sizeBytes(),
+                    known ? view.disks().get(i).bytesToResync() : 0,
+                    known ? view.disks().get(i).resyncedBytes() : 0));
+        }
+        return disks;
+    }
+
+    private Optional<MirrorReport.Problem> problem(CoreView view) {
+        Optional<MirrorReport.Problem> ofPair = view.problems().stream()
+                .findFirst()
+                .map(problem ->
+                        new MirrorReport.Problem(camelCase(problem.kind()), problem.message(), problem.facts()));
+        String ofGuest = guest.trouble();
+        if (ofPair.isPresent() || ofGuest == null) {
+            return ofPair;
+        }
+        return Optional.of(new MirrorReport.Problem("GuestNotRunning", ofGuest, Map.of()));
+    }
+
+    private static String camelCase(Problem.Kind kind) {
+        return Arrays.stream(kind.name().split("_"))
+                .map(word -> word.charAt(0) + word.substring(1).toLowerCase(Locale.ROOT))
+                .collect(Collectors.joining());
+    }
+}

@@ -1,0 +1,182 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.mirror.core.ChunkHash;
+import dev.pairvm.mirror.core.Effect;
+import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.core.Message;
+import dev.pairvm.mirror.store.AsyncDisk;
+import dev.pairvm.mirror.store.CopyStore;
+import dev.pairvm.mirror.store.DiskException;
+import dev.pairvm.mirror.store.IoWorkers;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** Carries out what the core wants of the local store. */
+final class StoreEffects {
+    /** EIO, for a failure whose number is not to be had. */
+    private static final int EIO = 5;
+
+    private final CopyStore store;
+    private final List<AsyncDisk> disks;
+    private final IoWorkers workers;
+    private final Executor loop;
+    private final GuestRequests requests;
+    private final PeerPort peer;
+    private final Consumer<Event> core;
+    /** The one under way is first. Bounded: the core has at most one of either kind outstanding. */
+    private final ArrayDeque<Runnable> bookkeeping = new ArrayDeque<>();
+
+    StoreEffects(
+            CopyStore store,
+            IoWorkers workers,
+            Executor loop,
+            GuestRequests requests,
+            PeerPort peer,
+            Consumer<Event> core) {
+        this.store = store;
+        this.disks = store.disks();
+        this.workers = workers;
+        this.loop = loop;
+        this.requests = requests;
+        this.peer = peer;
+        this.core = core;
+    }
+
+    void write(Effect.WriteLocal write) {
+        write(
+                write.io(),
+                write.disk(),
+                write.offset(),
+                write.length(),
+                write.fua(),
+                write.zero() ? null : requests.payload(write.request()));
+    }
+
+    /** {@code payload} came with the peer's frame; absent for zeroes. */
+    void write(Effect.WriteFromPeer write, @Nullable ByteBuf payload) {
+        if (!write.zero() && payload == null) {
+            throw new IllegalStateException("frame " + write.seq() + " of the peer has no payload");
+        }
+        write(write.io(), write.disk(), write.offset(), write.length(), write.fua(), write.zero() ? null : payload);
+    }
+
+    private void write(long io, int disk, long offset, int length, boolean fua, @Nullable ByteBuf payload) {
+        if (payload == null) {
+            disks.get(disk).zero(offset, length, true, fua, failure -> written(io, failure));
+            return;
+        }
+        ByteBuf held = payload.retain();
+        disks.get(disk).write(offset, held, fua, failure -> {
+            held.release();
+            written(io, failure);
+        });
+    }
+
+    private void written(long io, @Nullable DiskException failure) {
+        core.accept(failure == null ? new Event.LocalWriteDone(io) : failed(io, failure, Event.LocalFailed.Kind.WRITE));
+    }
+
+    void read(Effect.ReadLocal read) {
+        ByteBuf target = requests.payload(read.request());
+        disks.get(read.disk())
+                .read(
+                        read.offset(),
+                        target,
+                        read.length(),
+                        failure -> core.accept(
+                                failure == null
+                                        ? new Event.LocalReadDone(read.io())
+                                        : failed(read.io(), failure, Event.LocalFailed.Kind.READ)));
+    }
+
+    void flush(Effect.FlushLocal flush) {
+        disks.get(flush.disk())
+                .flush(failure -> core.accept(
+                        failure == null
+                                ? new Event.LocalFlushDone(flush.io())
+                                : failed(flush.io(), failure, Event.LocalFailed.Kind.FLUSH)));
+    }
+
+    void hash(Effect.HashLocal hash) {
+        workers.submit(() -> {
+            Event answer;
+            try {
+                List<ChunkHash> hashes = ChunkHasher.hash(disks.get(hash.disk()).store(), hash.offset(), hash.length());
+                answer = new Event.LocalHashed(hash.io(), hashes);
+            } catch (DiskException e) {
+                answer = failed(hash.io(), e, Event.LocalFailed.Kind.READ);
+            }
+            Event event = answer;
+            loop.execute(() -> core.accept(event));
+        });
+    }
+
+    void sendChunk(CopyId to, Message.ResyncData message) {
+        if (message.zero()) {
+            peer.send(to, message, null);
+            return;
+        }
+        ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(message.length(), message.length());
+        disks.get(message.disk()).read(message.offset(), buffer, message.length(), failure -> {
+            if (failure == null) {
+                peer.send(to, message, buffer);
+            } else {
+                core.accept(new Event.ChunkUnreadable(message.seq(), errno(failure)));
+            }
+            buffer.release();
+        });
+    }
+
+    void persist(Effect.PersistSuperblock persist) {
+        store.persistSuperblock(
+                persist.superblock(),
+                failure -> core.accept(
+                        failure == null
+                                ? new Event.SuperblockPersisted(persist.token())
+                                : failed(persist.token(), failure, Event.LocalFailed.Kind.METADATA)));
+    }
+
+    void persist(Effect.PersistActivityLog persist) {
+        inOrder(() -> store.persistActivityLog(
+                persist.heat(), persist.cool(), persist.dirty(), failure -> bookkeeping(persist.token(), failure)));
+    }
+
+    void clear(Effect.ClearBookkeeping clear) {
+        inOrder(() -> store.clearBookkeeping(clear.keepHot(), failure -> bookkeeping(clear.token(), failure)));
+    }
+
+    /** Safety: bookkeeping takes effect in the order in which the core named it, so one begins when the one before has ended. */
+    private void inOrder(Runnable operation) {
+        bookkeeping.add(operation);
+        if (bookkeeping.size() == 1) {
+            operation.run();
+        }
+    }
+
+    private void bookkeeping(long token, @Nullable DiskException failure) {
+        bookkeeping.remove();
+        Runnable next = bookkeeping.peek();
+        if (next != null) {
+            next.run();
+        }
+        core.accept(
+                failure == null
+                        ? new Event.BookkeepingPersisted(token)
+                        : failed(token, failure, Event.LocalFailed.Kind.METADATA));
+    }
+
+    private static Event failed(long io, DiskException failure, Event.LocalFailed.Kind kind) {
+        return new Event.LocalFailed(io, errno(failure), kind);
+    }
+
+    private static int errno(DiskException failure) {
+        int number = failure.errno().number();
+        return number > 0 ? number : EIO;
+    }
+}
