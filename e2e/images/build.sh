@@ -20,9 +20,17 @@ usage: build.sh [--refresh] [qemu|mirror|operator|all]...
 U
 }
 
+# os_tree NAME [SUITE]: what is below an image's own files
+os_tree() {
+  local stamp
+  stamp=$(key_of "$HERE/finish.sh" "$HERE/$1/trim")
+  # the hash in the command makes a change of the scripts count
+  debian_tree "$1" "${2:-trixie}" "env FINISH=$stamp sh $HERE/finish.sh $HERE/$1/trim" "$HERE/base.packages" "$HERE/$1/packages"
+}
+
 build_qemu() {
   local tree key
-  tree=$(debian_tree qemu trixie-backports)
+  tree=$(os_tree qemu trixie-backports)
   key=$(key_of "$tree.key" "$HERE/qemu/pairvm-launch" "$HERE/lib/archive.sh")
   have_image qemu "$key" && return
   local layers=$WORK/qemu

@@ -1,9 +1,9 @@
 #!/bin/sh
-# finish.sh ROOT [TRIM]: makes a tree of unpacked Debian packages a lean container root. Used by build.sh on a tree of its own and by the
+# finish.sh TRIM ROOT: makes a tree of unpacked Debian packages a lean container root. Used by build.sh on a tree of its own and by the
 # Containerfiles on their own root. TRIM names one path or pattern a line, below ROOT, that the image does not need.
 set -eu
-root=${1%/}
-trim=${2:-}
+trim=$1
+root=${2%/}
 
 # Readers of manuals are not in a container; licences stay.
 rm -rf "$root"/usr/share/man "$root"/usr/share/info "$root"/usr/share/locale "$root"/usr/share/lintian \
@@ -12,7 +12,7 @@ find "$root"/usr/share/doc -mindepth 2 ! -type d ! -name copyright -delete
 find "$root"/usr/share/doc -mindepth 1 -type d -empty -delete
 rm -rf "$root"/var/cache/apt "$root"/var/lib/apt/lists "$root"/var/log/apt "$root"/var/cache/debconf "$root"/var/cache/ldconfig
 
-if [ -n "$trim" ] && [ -f "$trim" ]; then
+if [ -f "$trim" ]; then
   sed 's/#.*//; s/[[:space:]]*$//; /^$/d' "$trim" | while read -r pattern; do
     # The pattern must be expanded here.
     # shellcheck disable=SC2086
