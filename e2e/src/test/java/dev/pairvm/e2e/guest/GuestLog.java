@@ -21,18 +21,25 @@ public final class GuestLog {
      * @param last newest record
      * @param holes record numbers missing between them
      * @param damaged records whose checksum is wrong
+     * @param ioErrors records that could not be read
      */
-    public record Verdict(long first, long last, long holes, long damaged) {}
+    public record Verdict(long first, long last, long holes, long damaged, long ioErrors) {}
 
     /** Reads the whole log; takes seconds under emulation. */
     public static Verdict verify(String host) throws IOException {
         try (LineClient client = new LineClient(host, VERIFY_PORT, LIMIT)) {
             client.send("verify");
+            StringBuilder findings = new StringBuilder();
             String answer = client.readLine();
+            while (!answer.startsWith("OK ") && !answer.startsWith("FAIL ")) {
+                findings.append(answer).append("; ");
+                answer = client.readLine();
+            }
+            answer = findings + answer;
             Map<String, Long> fields = new HashMap<>();
             for (String word : answer.split(" ")) {
                 int equals = word.indexOf('=');
-                if (equals > 0) {
+                if (equals > 0 && word.substring(equals + 1).matches("[0-9]{1,18}")) {
                     fields.put(word.substring(0, equals), Long.parseLong(word.substring(equals + 1)));
                 }
             }
@@ -40,7 +47,8 @@ public final class GuestLog {
                     field(fields, "first", answer),
                     field(fields, "last", answer),
                     field(fields, "holes", answer),
-                    field(fields, "bad", answer));
+                    field(fields, "badcrc", answer),
+                    field(fields, "ioerrors", answer));
         }
     }
 

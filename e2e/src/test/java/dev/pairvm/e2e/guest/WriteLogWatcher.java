@@ -48,7 +48,7 @@ public final class WriteLogWatcher implements AutoCloseable {
     }
 
     private void accept(String line) {
-        if (line.startsWith("IOERROR")) {
+        if (line.startsWith("IOERROR") || line.startsWith("LOST")) {
             ioErrors.incrementAndGet();
             LOG.error("guest reports {}", line);
             return;
@@ -100,7 +100,7 @@ public final class WriteLogWatcher implements AutoCloseable {
         return Duration.ofNanos(System.nanoTime() - lastNanos.get());
     }
 
-    /** I/O errors that the guest saw; must stay 0. */
+    /** I/O errors and lost records that the guest itself noticed; must stay 0. */
     public long ioErrors() {
         return ioErrors.get();
     }

@@ -5,7 +5,8 @@ public final class Manifest {
     /** Hardware address of every test machine's card; one machine lives at a time. */
     public static final String MAC = "52:54:00:70:76:01";
 
-    private static final int DISK_MIB = 256;
+    /** Half an hour of records at the rate below. */
+    private static final int DISK_MIB = 512;
 
     private Manifest() {}
 
@@ -59,6 +60,9 @@ public final class Manifest {
                       volumes:
                         - name: cidata
                           cloudInitNoCloud:
+                            userData: |
+                              #cloud-config
+                              # pairvm-guest: rate=50
                             networkData: |
                               version: 2
                               ethernets:

@@ -123,6 +123,7 @@ abstract class Scenario {
         assertThat(verdict.last()).as("last record on disk").isGreaterThanOrEqualTo(announced);
         assertThat(verdict.holes()).as("holes in the log").isZero();
         assertThat(verdict.damaged()).as("damaged records").isZero();
+        assertThat(verdict.ioErrors()).as("unreadable records").isZero();
         assertThat(watcher().ioErrors()).as("I/O errors in the guest").isZero();
         assertThat(watcher().backwards()).as("records announced twice").isZero();
     }
