@@ -77,7 +77,7 @@ public record Domain(
             Integer threads,
 
             @JsonPropertyDescription(
-                    "Processor model in QEMU's words; both hosts must be able to run it. Empty: the best that every host can run.")
+                    "Processor model: QEMU's name for it, or KubeVirt's host-model or host-passthrough. Empty: all that the host can do. A switchover needs hosts that can do the same.")
             @Pattern(Shapes.QEMU_WORD)
             @Size(min = 1, max = 64)
             @Nullable

@@ -10,11 +10,14 @@ import io.fabric8.crdv2.generator.CRDGenerator;
 import io.fabric8.crdv2.generator.CRDPostProcessor;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
+import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import java.io.ByteArrayOutputStream;
 import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Makes the manifests of the custom resource definitions from the Java types. */
 public final class CrdManifests {
@@ -49,6 +52,22 @@ public final class CrdManifests {
                 .forCRDVersions("v1")
                 .generate();
         return definitions;
+    }
+
+    /** Installs the definitions in a server, and waits until it serves them. Doing so again changes nothing. */
+    public static void install(KubernetesClient client) {
+        for (CustomResourceDefinition definition : definitions().values()) {
+            client.resource(definition).forceConflicts().serverSideApply();
+            client.resource(definition).waitUntilCondition(CrdManifests::isServed, 30, TimeUnit.SECONDS);
+        }
+    }
+
+    private static boolean isServed(@Nullable CustomResourceDefinition definition) {
+        return definition != null
+                && definition.getStatus() != null
+                && definition.getStatus().getConditions().stream()
+                        .anyMatch(condition -> condition.getType().equals("Established")
+                                && condition.getStatus().equals("True"));
     }
 
     /** Text of the manifests, by file name. */

@@ -43,22 +43,7 @@ class ManifestsOnRealServerTest {
     @BeforeAll
     static void installDefinitions() {
         client = RealApiServer.shared().client();
-        CrdManifests.definitions()
-                .values()
-                .forEach(definition -> client.resource(definition).serverSideApply());
-        CrdManifests.definitions()
-                .values()
-                .forEach(definition -> client.resource(definition)
-                        .waitUntilCondition(
-                                there -> there != null
-                                        && there.getStatus() != null
-                                        && there.getStatus().getConditions().stream()
-                                                .anyMatch(condition -> condition
-                                                                .getType()
-                                                                .equals("Established")
-                                                        && condition.getStatus().equals("True")),
-                                30,
-                                java.util.concurrent.TimeUnit.SECONDS));
+        CrdManifests.install(client);
     }
 
     @AfterAll
