@@ -1,0 +1,105 @@
+package dev.pairvm.operator.protectedvm;
+
+import dev.pairvm.api.v1alpha1.ConditionType;
+import dev.pairvm.api.v1alpha1.ProtectedVMStatus;
+import dev.pairvm.api.v1alpha1.ProtectedVMStatus.CopyStatus;
+import dev.pairvm.api.v1alpha1.ProtectedVMStatus.DiskState;
+import io.fabric8.kubernetes.api.model.Condition;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * An event to record, found by comparing the status before and after: so each is said once, whichever leader says it.
+ *
+ * @param warning whether it is bad news
+ * @param reason what happened
+ * @param note in a sentence
+ */
+public record Announcement(boolean warning, Reason reason, String note) {
+
+    /** What has happened between two statuses. */
+    static List<Announcement> between(ProtectedVMStatus before, ProtectedVMStatus after) {
+        List<Announcement> all = new ArrayList<>();
+        failover(before, after, all);
+        spec(before, after, all);
+        level(before, after, all);
+        copies(before, after, all);
+        return all;
+    }
+
+    private static void failover(ProtectedVMStatus before, ProtectedVMStatus after, List<Announcement> all) {
+        ProtectedVMStatus.Failover told = after.lastFailover();
+        ProtectedVMStatus.Failover known = before.lastFailover();
+        if (told != null && (known == null || known.epoch() < told.epoch())) {
+            all.add(new Announcement(
+                    true,
+                    Reason.FailedOver,
+                    "the guest runs on " + told.to() + " since " + told.at() + ", epoch " + told.epoch() + " ("
+                            + told.cause() + " of " + told.from() + ")"));
+        }
+    }
+
+    private static void spec(ProtectedVMStatus before, ProtectedVMStatus after, List<Announcement> all) {
+        Optional<Condition> is = Conditions.find(after.conditions(), ConditionType.SPEC_VALID);
+        Optional<Condition> was = Conditions.find(before.conditions(), ConditionType.SPEC_VALID);
+        if (is.filter(condition -> condition.getStatus().equals("False")).isPresent()
+                && was.filter(condition -> condition.getStatus().equals("False")
+                                && condition.getMessage().equals(is.get().getMessage()))
+                        .isEmpty()) {
+            all.add(new Announcement(true, Reason.SpecInvalid, is.get().getMessage()));
+        }
+    }
+
+    private static void level(ProtectedVMStatus before, ProtectedVMStatus after, List<Announcement> all) {
+        ProtectedVMStatus.LevelStatus was = before.level();
+        ProtectedVMStatus.LevelStatus is = after.level();
+        if (was != null && is != null && was.effective() != is.effective()) {
+            all.add(new Announcement(
+                    is.effective().ordinal() < was.effective().ordinal() && was.wanted() == is.wanted(),
+                    Reason.LevelChanged,
+                    "effective level " + was.effective() + " -> " + is.effective()
+                            + (is.reason() == null ? "" : ": " + is.reason())));
+        }
+    }
+
+    private static void copies(ProtectedVMStatus before, ProtectedVMStatus after, List<Announcement> all) {
+        for (CopyStatus is : after.copies()) {
+            Optional<CopyStatus> was = find(before, is.name());
+            boolean wasLost = was.map(CopyStatus::lostSince).isPresent();
+            if (is.lostSince() != null && !wasLost) {
+                all.add(new Announcement(
+                        true, Reason.CopyLost, "copy " + is.name() + " on " + is.node() + " is lost"));
+            } else if (is.lostSince() == null && wasLost) {
+                all.add(new Announcement(
+                        false, Reason.CopyReturned, "copy " + is.name() + " on " + is.node() + " is back"));
+            }
+            DiskState state = state(is);
+            DiskState earlier = was.map(Announcement::state).orElse(DiskState.Unknown);
+            if (state == DiskState.Syncing && earlier != DiskState.Syncing) {
+                all.add(new Announcement(
+                        false, Reason.ResyncStarted, "copy " + is.name() + " is being brought up to date"));
+            } else if (state == DiskState.InSync && earlier == DiskState.Syncing) {
+                all.add(new Announcement(
+                        false, Reason.ResyncFinished, "copy " + is.name() + " holds every acknowledged write"));
+            }
+        }
+        for (CopyStatus was : before.copies()) {
+            if (find(after, was.name()).isEmpty()) {
+                all.add(new Announcement(
+                        false, Reason.Replaced, "copy " + was.name() + " on " + was.node() + " is replaced"));
+            }
+        }
+    }
+
+    private static DiskState state(CopyStatus copy) {
+        return copy.disks().isEmpty() ? DiskState.Unknown : copy.disks().getFirst().state();
+    }
+
+    private static Optional<CopyStatus> find(ProtectedVMStatus status, String copy) {
+        return status.copies().stream()
+                .filter(candidate -> Objects.equals(candidate.name(), copy))
+                .findFirst();
+    }
+}
