@@ -78,8 +78,8 @@ public final class Digest {
             return existing.isTextual()
                     && wish.isTextual()
                     && Quantity.parse(existing.asText())
-                            .getNumericalAmount()
-                            .compareTo(Quantity.parse(wish.asText()).getNumericalAmount())
+                                    .getNumericalAmount()
+                                    .compareTo(Quantity.parse(wish.asText()).getNumericalAmount())
                             == 0;
         } catch (IllegalArgumentException e) {
             return false;

@@ -1,5 +1,6 @@
 package dev.pairvm.operator.pki;
 
+import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
@@ -11,7 +12,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.nio.charset.StandardCharsets;
 
 /**
  * The installation's authorities. Rotation has three steps, so that at no time a certificate is shown to somebody who does not trust its
@@ -74,7 +74,9 @@ public record Trust(Authority current, Optional<Authority> next, List<X509Certif
     public static boolean due(X509Certificate certificate, Instant now) {
         Instant from = certificate.getNotBefore().toInstant();
         Instant until = certificate.getNotAfter().toInstant();
-        return Duration.between(now, until).compareTo(Duration.between(from, until).dividedBy(3)) < 0;
+        return Duration.between(now, until)
+                        .compareTo(Duration.between(from, until).dividedBy(3))
+                < 0;
     }
 
     /** Whether this Secret, as {@link #secretData} made it, must be made anew: for the identity, the bundle, its age or its signer. */
@@ -85,7 +87,9 @@ public record Trust(Authority current, Optional<Authority> next, List<X509Certif
             return due(certificate, now)
                     || !identity.equals(identity(certificate).orElse(""))
                     || !text(secret, "ca.crt").equals(bundle())
-                    || !certificate.getIssuerX500Principal().equals(current.certificate().getSubjectX500Principal());
+                    || !certificate
+                            .getIssuerX500Principal()
+                            .equals(current.certificate().getSubjectX500Principal());
         } catch (GeneralSecurityException | IllegalArgumentException e) {
             return true;
         }
@@ -148,8 +152,7 @@ public record Trust(Authority current, Optional<Authority> next, List<X509Certif
 
     private static Authority authority(Map<String, String> data, String certificate, String key)
             throws GeneralSecurityException {
-        return new Authority(
-                Pem.certificates(text(data, certificate)).getFirst(), Pem.key(text(data, key)));
+        return new Authority(Pem.certificates(text(data, certificate)).getFirst(), Pem.key(text(data, key)));
     }
 
     private static String text(Map<String, String> data, String key) throws GeneralSecurityException {

@@ -107,7 +107,8 @@ public final class TrustStore {
             return Trust.read(secret.getData() == null ? Map.of() : secret.getData());
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException(
-                    "Secret " + SECRET + " is damaged (" + e.getMessage() + "); restore it, or delete it and restart all machines",
+                    "Secret " + SECRET + " is damaged (" + e.getMessage()
+                            + "); restore it, or delete it and restart all machines",
                     e);
         }
     }

@@ -69,8 +69,7 @@ public record Announcement(boolean warning, Reason reason, String note) {
             Optional<CopyStatus> was = find(before, is.name());
             boolean wasLost = was.map(CopyStatus::lostSince).isPresent();
             if (is.lostSince() != null && !wasLost) {
-                all.add(new Announcement(
-                        true, Reason.CopyLost, "copy " + is.name() + " on " + is.node() + " is lost"));
+                all.add(new Announcement(true, Reason.CopyLost, "copy " + is.name() + " on " + is.node() + " is lost"));
             } else if (is.lostSince() == null && wasLost) {
                 all.add(new Announcement(
                         false, Reason.CopyReturned, "copy " + is.name() + " on " + is.node() + " is back"));
@@ -94,7 +93,9 @@ public record Announcement(boolean warning, Reason reason, String note) {
     }
 
     private static DiskState state(CopyStatus copy) {
-        return copy.disks().isEmpty() ? DiskState.Unknown : copy.disks().getFirst().state();
+        return copy.disks().isEmpty()
+                ? DiskState.Unknown
+                : copy.disks().getFirst().state();
     }
 
     private static Optional<CopyStatus> find(ProtectedVMStatus status, String copy) {

@@ -138,10 +138,7 @@ final class Applier {
 
     private void apply(HasMetadata desired) {
         LOG.debug("applying {}", Owned.key(desired));
-        client.resource(desired)
-                .fieldManager(FIELD_MANAGER)
-                .forceConflicts()
-                .serverSideApply();
+        client.resource(desired).fieldManager(FIELD_MANAGER).forceConflicts().serverSideApply();
     }
 
     private HasMetadata certificate(Machine machine, CopyId copy) {
@@ -174,7 +171,8 @@ final class Applier {
         LOG.info("{}: deleting pod {}: {}", machine.name(), delete.pod().name(), delete.why());
         try {
             client.raw(
-                    "/api/v1/namespaces/" + machine.namespace() + "/pods/" + delete.pod().name(),
+                    "/api/v1/namespaces/" + machine.namespace() + "/pods/"
+                            + delete.pod().name(),
                     "DELETE",
                     new DeleteOptionsBuilder()
                             .withGracePeriodSeconds(delete.graceSeconds())

@@ -8,6 +8,7 @@ import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.api.v1alpha1.ConditionType;
 import dev.pairvm.operator.placement.SpareNodes;
+import dev.pairvm.operator.runtime.pod.MirrorFact;
 import io.fabric8.kubernetes.api.model.Condition;
 import java.util.EnumSet;
 import java.util.List;
@@ -42,14 +43,17 @@ final class ConditionView {
         arbiterReachable();
         redundant();
         reconciling();
-        plan.stuck()
-                .ifPresent(stuck -> conditions.put(ConditionType.STALLED, True, stuck.reason(), stuck.message()));
+        plan.stuck().ifPresent(stuck -> conditions.put(ConditionType.STALLED, True, stuck.reason(), stuck.message()));
         return conditions.list();
     }
 
     private void ready() {
         if (plan.stuck().isPresent() && seen.active().isEmpty()) {
-            put(ConditionType.READY, False, plan.stuck().get().reason(), plan.stuck().get().message());
+            put(
+                    ConditionType.READY,
+                    False,
+                    plan.stuck().get().reason(),
+                    plan.stuck().get().message());
             return;
         }
         Optional<MirrorReport> report = seen.active().flatMap(seen::report);
@@ -125,7 +129,11 @@ final class ConditionView {
                             Reason.GuestPoweredOff,
                             "the guest switched itself off; set spec.running to false and to true again to boot it");
                 } else {
-                    put(ConditionType.READY, False, Reason.Provisioning, "the guest is being started" + problem(report));
+                    put(
+                            ConditionType.READY,
+                            False,
+                            Reason.Provisioning,
+                            "the guest is being started" + problem(report));
                 }
             }
         }
@@ -134,7 +142,11 @@ final class ConditionView {
     private void specValid() {
         Optional<Plan.Doing> complaint = plan.stuck().filter(stuck -> SPEC_REASONS.contains(stuck.reason()));
         if (complaint.isPresent()) {
-            put(ConditionType.SPEC_VALID, False, complaint.get().reason(), complaint.get().message());
+            put(
+                    ConditionType.SPEC_VALID,
+                    False,
+                    complaint.get().reason(),
+                    complaint.get().message());
         } else {
             put(ConditionType.SPEC_VALID, True, Reason.Valid, "every field can be honoured");
         }
@@ -145,14 +157,16 @@ final class ConditionView {
                 seen.nodes(),
                 seen.machine().spec().template().spec().nodeSelector(),
                 seen.machine().spec().placement().topologyKey());
-        long held = seen.memory().copies().stream().filter(copy -> seen.nodeOf(copy).isPresent()).count();
+        long held = seen.memory().copies().stream()
+                .filter(copy -> seen.nodeOf(copy).isPresent())
+                .count();
         if (places < 2 && held < 2) {
             put(
                     ConditionType.LEVEL_SUPPORTED,
                     False,
                     Reason.TooFewNodes,
-                    "two places that differ in " + seen.machine().spec().placement().topologyKey()
-                            + " are needed, there are " + places);
+                    "two places that differ in "
+                            + seen.machine().spec().placement().topologyKey() + " are needed, there are " + places);
         } else {
             put(ConditionType.LEVEL_SUPPORTED, True, Reason.Supported, "the cluster can give the wished level");
         }
@@ -202,7 +216,11 @@ final class ConditionView {
 
     private void arbiterReachable() {
         if (plan.stuck().isPresent() && plan.stuck().get().reason() == Reason.ArbiterLost) {
-            put(ConditionType.ARBITER_REACHABLE, False, Reason.ArbiterLost, plan.stuck().get().message());
+            put(
+                    ConditionType.ARBITER_REACHABLE,
+                    False,
+                    Reason.ArbiterLost,
+                    plan.stuck().get().message());
             return;
         }
         switch (seen.arbiter()) {
@@ -259,7 +277,9 @@ final class ConditionView {
     }
 
     private String why() {
-        return seen.active().map(seen::mirror).map(fact -> switch (fact) {
+        return seen.active()
+                .map(seen::mirror)
+                .map(fact -> switch (fact) {
                     case MirrorFact.NoAddress none -> "its pod has no address";
                     case MirrorFact.Silent silent -> silent.why();
                     case MirrorFact.Answered answered -> "it has answered";

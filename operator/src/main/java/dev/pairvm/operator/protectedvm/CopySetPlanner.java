@@ -47,8 +47,8 @@ final class CopySetPlanner {
                 .isEmpty()) {
             draft.stuck(
                     Reason.NoSpareNode,
-                    "copy " + lost.get() + " is lost since " + since.map(Instant::toString).orElse("?")
-                            + " and no other node can take a new one");
+                    "copy " + lost.get() + " is lost since "
+                            + since.map(Instant::toString).orElse("?") + " and no other node can take a new one");
             return memory;
         }
         Memory grown = memory.withNewCopy();
@@ -86,7 +86,10 @@ final class CopySetPlanner {
             return mayGo.contains(newest)
                             && seen.memory().copies().size() >= MOST_COPIES
                             && LostCopies.since(seen, newest)
-                                    .filter(since -> !since.plus(seen.machine().spec().recovery().replaceLostCopyAfter())
+                                    .filter(since -> !since.plus(seen.machine()
+                                                    .spec()
+                                                    .recovery()
+                                                    .replaceLostCopyAfter())
                                             .isAfter(seen.now()))
                                     .isPresent()
                     ? Optional.of(newest)
@@ -105,8 +108,8 @@ final class CopySetPlanner {
             // It leaves the in-sync set first: what is deleted must not be what a write was promised to.
             Optional<CopyId> active = seen.active();
             seen.arbiterRecord()
-                    .ifPresent(arbiter -> draft.act(new Action.SendOrder(
-                            active.orElseThrow(), new MirrorOrder.Leave(arbiter.epoch(), copy))));
+                    .ifPresent(arbiter -> draft.act(
+                            new Action.SendOrder(active.orElseThrow(), new MirrorOrder.Leave(arbiter.epoch(), copy))));
             draft.lookAgain(Planner.SOON);
             return memory;
         }

@@ -25,19 +25,18 @@ public final class DeletionPlanner {
      */
     public Plan plan(Observation seen, Instant since) {
         Draft draft = new Draft(Planner.SOON);
-        Duration grace = Duration.ofSeconds(
-                seen.machine().spec().template().spec().terminationGracePeriodSeconds());
+        Duration grace =
+                Duration.ofSeconds(seen.machine().spec().template().spec().terminationGracePeriodSeconds());
         Duration elapsed = Duration.between(since, seen.now());
         draft.doing(Reason.Deleting, "the machine is being deleted");
         Optional<MirrorReport> active = seen.servingActive();
-        boolean guestOn = active.filter(report -> report.guest() == MirrorReport.Guest.RUNNING
-                        || report.guest() == MirrorReport.Guest.CRASHED)
+        boolean guestOn = active.filter(report ->
+                        report.guest() == MirrorReport.Guest.RUNNING || report.guest() == MirrorReport.Guest.CRASHED)
                 .isPresent();
         if (guestOn && elapsed.compareTo(grace.plus(MARGIN)) < 0) {
             seen.arbiterRecord()
                     .ifPresent(arbiter -> draft.act(new Action.SendOrder(
-                            arbiter.active(),
-                            new MirrorOrder.SetRunning(arbiter.epoch(), false, grace.toSeconds()))));
+                            arbiter.active(), new MirrorOrder.SetRunning(arbiter.epoch(), false, grace.toSeconds()))));
             return draft.plan();
         }
         for (PodFact pod : seen.pods().values()) {

@@ -29,6 +29,7 @@ public final class EventRecorder {
     private static final Duration SERIES = Duration.ofMinutes(6);
     /** Bound of the memory of recent events. */
     private static final int MOST_REMEMBERED = 4096;
+
     private static final int LONGEST_NOTE = 1000;
     private static final DateTimeFormatter MICROS =
             DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'").withZone(ZoneOffset.UTC);
@@ -80,7 +81,11 @@ public final class EventRecorder {
                 extend(about, next, now);
             }
         } catch (KubernetesClientException e) {
-            LOG.warn("event {} about {} was not recorded: {}", reason, about.getMetadata().getName(), e.getMessage());
+            LOG.warn(
+                    "event {} about {} was not recorded: {}",
+                    reason,
+                    about.getMetadata().getName(),
+                    e.getMessage());
         }
     }
 

@@ -16,7 +16,10 @@ final class LostCopies {
 
     /** Since when the copy is lost; empty while it is not. What the status says already goes on from there. */
     static Optional<Instant> since(Observation seen, CopyId copy) {
-        if (seen.arbiterRecord().isEmpty() || seen.inSync(copy) || seen.nodeOf(copy).isEmpty() || onItsWay(seen, copy)) {
+        if (seen.arbiterRecord().isEmpty()
+                || seen.inSync(copy)
+                || seen.nodeOf(copy).isEmpty()
+                || onItsWay(seen, copy)) {
             return Optional.empty();
         }
         if (seen.active().filter(copy::equals).isPresent()) {

@@ -108,7 +108,10 @@ final class MachineSources {
     }
 
     private Set<ResourceID> everyMachine() {
-        return context.getPrimaryCache().list(machine -> true).map(ResourceID::fromResource).collect(Collectors.toSet());
+        return context.getPrimaryCache()
+                .list(machine -> true)
+                .map(ResourceID::fromResource)
+                .collect(Collectors.toSet());
     }
 
     /** A mirror of this machine has something to say. */

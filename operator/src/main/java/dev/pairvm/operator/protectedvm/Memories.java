@@ -68,7 +68,8 @@ final class Memories {
         }
         if (!found.equals(known)) {
             written.remove(uid);
-            throw new StaleMemoryException("the memory of " + namespace + "/" + name + " is " + found + ", not " + known);
+            throw new StaleMemoryException(
+                    "the memory of " + namespace + "/" + name + " is " + found + ", not " + known);
         }
         ProtectedVM patch = new ProtectedVM();
         patch.setSpec(null);

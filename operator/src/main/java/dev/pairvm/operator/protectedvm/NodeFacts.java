@@ -16,9 +16,10 @@ final class NodeFacts {
     private NodeFacts() {}
 
     static NodeFact of(Node node) {
-        List<NodeCondition> conditions = node.getStatus() == null || node.getStatus().getConditions() == null
-                ? List.of()
-                : node.getStatus().getConditions();
+        List<NodeCondition> conditions =
+                node.getStatus() == null || node.getStatus().getConditions() == null
+                        ? List.of()
+                        : node.getStatus().getConditions();
         Optional<NodeCondition> ready = conditions.stream()
                 .filter(condition -> "Ready".equals(condition.getType()))
                 .findFirst();
@@ -29,7 +30,8 @@ final class NodeFacts {
                     default -> NodeFact.Health.UNKNOWN;
                 })
                 .orElse(NodeFact.Health.UNKNOWN);
-        boolean cordoned = node.getSpec() != null && Boolean.TRUE.equals(node.getSpec().getUnschedulable());
+        boolean cordoned =
+                node.getSpec() != null && Boolean.TRUE.equals(node.getSpec().getUnschedulable());
         boolean going = node.getMetadata().getDeletionTimestamp() != null;
         Map<String, String> labels = node.getMetadata().getLabels();
         return new NodeFact(

@@ -7,6 +7,7 @@ import dev.pairvm.api.v1alpha1.MirroredDisk.VolumeMode;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus;
 import dev.pairvm.operator.desired.Machine;
 import dev.pairvm.operator.placement.NodeFact;
+import dev.pairvm.operator.runtime.pod.MirrorFact;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import java.time.Instant;
 import java.util.Collection;
@@ -91,7 +92,9 @@ public record Observation(
 
     /** Whether the arbiter lists the copy as in sync. */
     public boolean inSync(CopyId copy) {
-        return arbiterRecord().filter(arbiter -> arbiter.inSync().contains(copy)).isPresent();
+        return arbiterRecord()
+                .filter(arbiter -> arbiter.inSync().contains(copy))
+                .isPresent();
     }
 
     /** The copies that should exist and are in sync. */
@@ -107,10 +110,13 @@ public record Observation(
                 .toList();
         return active.isEmpty()
                 ? Optional.empty()
-                : others.stream().filter(this::inSync).findFirst().or(() -> others.stream()
-                        .filter(copy -> !mirror(copy).answer().isEmpty())
+                : others.stream()
+                        .filter(this::inSync)
                         .findFirst()
-                        .or(() -> others.stream().findFirst()));
+                        .or(() -> others.stream()
+                                .filter(copy -> !mirror(copy).answer().isEmpty())
+                                .findFirst()
+                                .or(() -> others.stream().findFirst()));
     }
 
     /** What the mirror of a copy says. */
@@ -135,10 +141,12 @@ public record Observation(
 
     /** Where a copy lies: where its pod is bound, or where its volume was made. */
     public Optional<String> nodeOf(CopyId copy) {
-        return pod(copy).flatMap(PodFact::node).or(() -> claims.stream()
-                .filter(claim -> claim.copy().equals(copy))
-                .flatMap(claim -> claim.node().stream())
-                .findFirst());
+        return pod(copy)
+                .flatMap(PodFact::node)
+                .or(() -> claims.stream()
+                        .filter(claim -> claim.copy().equals(copy))
+                        .flatMap(claim -> claim.node().stream())
+                        .findFirst());
     }
 
     /** The node of a copy, if it still exists. */
@@ -148,7 +156,8 @@ public record Observation(
 
     /** Whether the copy has a node and that node is gone or not known to work. */
     public boolean nodeOut(CopyId copy) {
-        return nodeOf(copy).isPresent() && !nodeFactOf(copy).filter(NodeFact::ready).isPresent();
+        return nodeOf(copy).isPresent()
+                && !nodeFactOf(copy).filter(NodeFact::ready).isPresent();
     }
 
     /** Names of the nodes that hold copies. */

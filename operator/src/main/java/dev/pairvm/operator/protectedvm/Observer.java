@@ -16,6 +16,7 @@ import dev.pairvm.operator.pki.TrustStore;
 import dev.pairvm.operator.placement.NodeFact;
 import dev.pairvm.operator.runtime.pod.MirrorAddress;
 import dev.pairvm.operator.runtime.pod.MirrorDirectory;
+import dev.pairvm.operator.runtime.pod.MirrorFact;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -103,7 +104,8 @@ final class Observer {
         boolean ours = machine.uid().equals(labels.get(Labels.MACHINE_UID));
         if (!ours) {
             return new ArbiterFact.Damaged(
-                    "Lease " + machine.leaseName() + " belongs to another machine, perhaps an earlier one of this name; delete it "
+                    "Lease " + machine.leaseName()
+                            + " belongs to another machine, perhaps an earlier one of this name; delete it "
                             + "if that one is gone",
                     false);
         }
@@ -121,7 +123,8 @@ final class Observer {
                     lease.getMetadata().getUid());
         } catch (EpochLease.MalformedLeaseException e) {
             return new ArbiterFact.Damaged(
-                    "Lease " + machine.leaseName() + ": " + Objects.requireNonNullElse(e.getMessage(), "damaged"), true);
+                    "Lease " + machine.leaseName() + ": " + Objects.requireNonNullElse(e.getMessage(), "damaged"),
+                    true);
         }
     }
 
@@ -129,7 +132,9 @@ final class Observer {
         Map<CopyId, PodFact> pods = new HashMap<>();
         for (Pod pod : context.getSecondaryResources(Pod.class)) {
             CopyId copy = copyOf(pod);
-            if (copy != null && belongs(machine, pod) && pod.getMetadata().getName().equals(machine.podName(copy))) {
+            if (copy != null
+                    && belongs(machine, pod)
+                    && pod.getMetadata().getName().equals(machine.podName(copy))) {
                 pods.put(copy, PodFacts.of(copy, pod));
             }
         }
@@ -157,10 +162,12 @@ final class Observer {
                         Objects.requireNonNullElse(claim.getMetadata().getAnnotations(), Map.of());
                 claims.add(new ClaimFact(
                         copy,
-                        Objects.requireNonNullElse(claim.getMetadata().getLabels().get(Labels.DISK), ""),
+                        Objects.requireNonNullElse(
+                                claim.getMetadata().getLabels().get(Labels.DISK), ""),
                         claim.getMetadata().getName(),
                         Optional.ofNullable(annotations.get(SELECTED_NODE)),
-                        claim.getStatus() != null && "Bound".equals(claim.getStatus().getPhase())));
+                        claim.getStatus() != null
+                                && "Bound".equals(claim.getStatus().getPhase())));
             }
         }
         return claims;
@@ -182,8 +189,7 @@ final class Observer {
         return sources.nodes().map(NodeFacts::of).collect(Collectors.toMap(NodeFact::name, node -> node));
     }
 
-    private Set<CopyId> certificatesDue(
-            Machine machine, Memory memory, Map<String, HasMetadata> owned, Instant now) {
+    private Set<CopyId> certificatesDue(Machine machine, Memory memory, Map<String, HasMetadata> owned, Instant now) {
         Trust authorities = trust.trust();
         return memory.copies().stream()
                 .filter(copy -> !(owned.get("Secret/" + machine.tlsName(copy))

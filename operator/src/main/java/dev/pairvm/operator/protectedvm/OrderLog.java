@@ -20,7 +20,9 @@ final class OrderLog {
     /** Whether to send it now; notes that it is being sent. */
     boolean mayGo(String machineUid, MirrorOrder order, Instant now) {
         Sent before = last.get(machineUid);
-        if (before != null && before.order.equals(order) && before.at.plus(PAUSE).isAfter(now)) {
+        if (before != null
+                && before.order.equals(order)
+                && before.at.plus(PAUSE).isAfter(now)) {
             return false;
         }
         last.put(machineUid, new Sent(order, now));

@@ -19,8 +19,7 @@ public final class Owned {
     /** The desired object with the digest of itself among its annotations. */
     public static <T extends HasMetadata> T stamped(T desired) {
         Map<String, String> annotations = desired.getMetadata().getAnnotations();
-        Map<String, String> stamped =
-                annotations == null ? new LinkedHashMap<>() : new LinkedHashMap<>(annotations);
+        Map<String, String> stamped = annotations == null ? new LinkedHashMap<>() : new LinkedHashMap<>(annotations);
         stamped.put(Labels.APPLIED, Digest.of(desired));
         desired.getMetadata().setAnnotations(stamped);
         return desired;

@@ -52,11 +52,12 @@ public final class Planner {
         }
         return switch (seen.arbiter()) {
             case ArbiterFact.Damaged damaged ->
-                draft.stuck(Reason.ArbiterDamaged, damaged.why()).lookAgain(SOON).plan();
+                draft.stuck(Reason.ArbiterDamaged, damaged.why())
+                        .lookAgain(SOON)
+                        .plan();
             case ArbiterFact.Missing missing -> provision(seen, draft);
-            case ArbiterFact.Known known -> known.uid().equals(seen.memory().lease().orElse(""))
-                    ? upkeep(seen, draft)
-                    : provision(seen, draft);
+            case ArbiterFact.Known known ->
+                known.uid().equals(seen.memory().lease().orElse("")) ? upkeep(seen, draft) : provision(seen, draft);
         };
     }
 

@@ -77,8 +77,8 @@ final class PodPlanner {
         boolean first = seen.arbiterRecord()
                 .filter(arbiter -> arbiter.epoch().equals(ArbiterRecord.PROVISIONED))
                 .isPresent();
-        PodShape shape = new PodShape(
-                copy, wantsRunner(copy), first && copy.equals(ArbiterProvision.FIRST), seen.sources());
+        PodShape shape =
+                new PodShape(copy, wantsRunner(copy), first && copy.equals(ArbiterProvision.FIRST), seen.sources());
         draft.doing(Reason.ReplacingPod, "starting the pod of copy " + copy);
         draft.act(new Action.Apply(Owned.stamped(new PodBlueprint(seen.machine(), installation, shape).pod())));
     }
@@ -139,8 +139,7 @@ final class PodPlanner {
         }
         if (seen.inSync(copy) && !patienceOver) {
             draft.act(new Action.SendOrder(
-                    arbiter.get().active(),
-                    new MirrorOrder.Leave(arbiter.get().epoch(), copy)));
+                    arbiter.get().active(), new MirrorOrder.Leave(arbiter.get().epoch(), copy)));
             draft.lookAgain(Duration.ofMillis(500));
         } else {
             draft.act(new Action.DeletePod(pod, STANDBY_GRACE_SECONDS, "the level asks for another shape"));

@@ -13,7 +13,8 @@ import java.util.Set;
  */
 final class PowerPlanner {
     private static final Set<Reason> OFF_BY_WISH = EnumSet.of(Reason.Stopping, Reason.Stopped, Reason.Starting);
-    private static final Set<MirrorReport.Guest> ON = EnumSet.of(MirrorReport.Guest.RUNNING, MirrorReport.Guest.CRASHED);
+    private static final Set<MirrorReport.Guest> ON =
+            EnumSet.of(MirrorReport.Guest.RUNNING, MirrorReport.Guest.CRASHED);
 
     private final Observation seen;
     private final Draft draft;

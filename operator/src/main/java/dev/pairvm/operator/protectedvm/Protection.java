@@ -24,7 +24,8 @@ record Protection(EffectiveLevel effective, @Nullable Reason shortfall) {
 
     static Protection of(Observation seen) {
         Protection best = best(seen);
-        boolean enough = best.effective.name().equals(seen.machine().spec().level().name());
+        boolean enough =
+                best.effective.name().equals(seen.machine().spec().level().name());
         return enough ? new Protection(best.effective, null) : best;
     }
 

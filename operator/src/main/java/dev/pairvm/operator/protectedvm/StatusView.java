@@ -40,7 +40,9 @@ final class StatusView {
                 new LevelStatus(
                         seen.machine().spec().level(),
                         protection.effective(),
-                        protection.shortfall() == null ? null : protection.shortfall().name()),
+                        protection.shortfall() == null
+                                ? null
+                                : protection.shortfall().name()),
                 active.map(this::side).orElse(null),
                 seen.standby().map(this::side).orElse(null),
                 seen.arbiterRecord().map(arbiter -> arbiter.epoch().value()).orElse(null),
@@ -84,7 +86,8 @@ final class StatusView {
     /** The arbiter's word counts for "in sync"; for the rest the copy's own mirror's. */
     private DiskState diskState(CopyId copy) {
         Optional<MirrorReport> report = seen.report(copy);
-        if (report.filter(said -> said.copyState() == MirrorReport.CopyState.FAILED).isPresent()) {
+        if (report.filter(said -> said.copyState() == MirrorReport.CopyState.FAILED)
+                .isPresent()) {
             return DiskState.Failed;
         }
         if (seen.inSync(copy)) {
@@ -110,7 +113,9 @@ final class StatusView {
         }
         MirrorReport.Transition told = transition.get();
         Optional<CopyId> from = told.from();
-        if (!told.kind().equals(PROMOTED) || from.isEmpty() || from.get().equals(active.get().copy())) {
+        if (!told.kind().equals(PROMOTED)
+                || from.isEmpty()
+                || from.get().equals(active.get().copy())) {
             return known;
         }
         if (known != null && known.epoch() >= told.epoch().value()) {

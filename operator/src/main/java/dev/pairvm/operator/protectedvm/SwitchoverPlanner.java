@@ -26,7 +26,8 @@ final class SwitchoverPlanner {
         if (!seen.switchover() && !draining(seen)) {
             return Optional.empty();
         }
-        return seen.standby().filter(copy -> seen.nodeFactOf(copy).filter(NodeFact::usable).isPresent());
+        return seen.standby()
+                .filter(copy -> seen.nodeFactOf(copy).filter(NodeFact::usable).isPresent());
     }
 
     /** Whether the active's node is cordoned but works. */
@@ -52,8 +53,8 @@ final class SwitchoverPlanner {
         draft.lookAgain(Planner.SOON);
         if (ready(seen, to)) {
             seen.arbiterRecord()
-                    .ifPresent(arbiter -> draft.act(new Action.SendOrder(
-                            arbiter.active(), new MirrorOrder.Switchover(arbiter.epoch(), to))));
+                    .ifPresent(arbiter -> draft.act(
+                            new Action.SendOrder(arbiter.active(), new MirrorOrder.Switchover(arbiter.epoch(), to))));
         }
     }
 

@@ -1,6 +1,8 @@
 package dev.pairvm.operator.protectedvm;
 
-/** Observations as they will be once an earlier action of the same plan is done. */
+import dev.pairvm.api.v1alpha1.ProtectedVMStatus;
+
+/** An observation with a part replaced: as it will be once an earlier action of the same plan is done. */
 final class With {
     private With() {}
 
@@ -12,11 +14,19 @@ final class With {
         return copy(seen, memory, seen.arbiter());
     }
 
+    static Observation before(Observation seen, ProtectedVMStatus before) {
+        return copy(seen, before, seen.memory(), seen.arbiter());
+    }
+
     private static Observation copy(Observation seen, Memory memory, ArbiterFact arbiter) {
+        return copy(seen, seen.before(), memory, arbiter);
+    }
+
+    private static Observation copy(Observation seen, ProtectedVMStatus before, Memory memory, ArbiterFact arbiter) {
         return new Observation(
                 seen.now(),
                 seen.machine(),
-                seen.before(),
+                before,
                 memory,
                 arbiter,
                 seen.pods(),

@@ -18,8 +18,8 @@ import java.time.InstantSource;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
@@ -107,7 +107,8 @@ public final class MirrorClient implements AutoCloseable {
         HttpRequest request = HttpRequest.newBuilder(address.uri("/v1/events"))
                 .header("Accept", "text/event-stream")
                 .build();
-        return http.sendAsync(request, info -> new EventStream(LARGEST_ANSWER_BYTES, data -> listener.accept(parse(data))));
+        return http.sendAsync(
+                request, info -> new EventStream(LARGEST_ANSWER_BYTES, data -> listener.accept(parse(data))));
     }
 
     /** Sends an order and waits for the answer, two seconds at most. */
@@ -122,14 +123,13 @@ public final class MirrorClient implements AutoCloseable {
             HttpResponse<byte[]> response = http.sendAsync(request, info -> new BoundedBody(LARGEST_ANSWER_BYTES))
                     .get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
             String message = new String(response.body(), StandardCharsets.UTF_8);
-            OrderOutcome outcome =
-                    switch (response.statusCode()) {
-                        case 200 -> OrderOutcome.DONE;
-                        case 202 -> OrderOutcome.BEGUN;
-                        case 409 -> OrderOutcome.REFUSED;
-                        case 400 -> OrderOutcome.MALFORMED;
-                        default -> OrderOutcome.UNKNOWN;
-                    };
+            OrderOutcome outcome = switch (response.statusCode()) {
+                case 200 -> OrderOutcome.DONE;
+                case 202 -> OrderOutcome.BEGUN;
+                case 409 -> OrderOutcome.REFUSED;
+                case 400 -> OrderOutcome.MALFORMED;
+                default -> OrderOutcome.UNKNOWN;
+            };
             return new OrderAnswer(outcome, message.substring(0, Math.min(500, message.length())));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -1,6 +1,5 @@
 package dev.pairvm.operator.runtime.pod;
 
-import dev.pairvm.operator.protectedvm.MirrorFact;
 import java.time.InstantSource;
 import java.util.Collection;
 import java.util.Map;
@@ -40,7 +39,8 @@ public final class MirrorDirectory implements AutoCloseable {
                     .forEach(MirrorWatch::close);
             return Set.copyOf(addresses).stream()
                     .collect(Collectors.toConcurrentMap(
-                            address -> address, address -> watches.containsKey(address)
+                            address -> address,
+                            address -> watches.containsKey(address)
                                     ? watches.get(address)
                                     : open(namespace, machine, address)));
         });

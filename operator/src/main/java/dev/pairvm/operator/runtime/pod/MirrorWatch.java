@@ -1,7 +1,6 @@
 package dev.pairvm.operator.runtime.pod;
 
 import dev.pairvm.api.mirror.MirrorReport;
-import dev.pairvm.operator.protectedvm.MirrorFact;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.time.Instant;
@@ -100,9 +99,8 @@ final class MirrorWatch implements AutoCloseable {
     }
 
     private void silent(Throwable failure) {
-        Throwable cause = failure instanceof CompletionException && failure.getCause() != null
-                ? failure.getCause()
-                : failure;
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
         String why = cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
         boolean news;
         Duration wait;
@@ -160,8 +158,8 @@ final class MirrorWatch implements AutoCloseable {
                 report.inSync(),
                 report.copyState(),
                 report.peer()
-                        .map(peer -> new MirrorReport.Peer(
-                                peer.copy(), peer.connected(), Optional.empty(), peer.pathsUp())),
+                        .map(peer ->
+                                new MirrorReport.Peer(peer.copy(), peer.connected(), Optional.empty(), peer.pathsUp())),
                 report.guest(),
                 report.runner(),
                 report.arbiterReachable(),

@@ -1,4 +1,4 @@
-package dev.pairvm.operator.protectedvm;
+package dev.pairvm.operator.runtime.pod;
 
 import dev.pairvm.api.mirror.MirrorReport;
 import java.time.Instant;

@@ -1,0 +1,84 @@
+package dev.pairvm.operator;
+
+import dev.pairvm.operator.metrics.HttpEndpoint;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.prometheus.client.CollectorRegistry;
+import io.prometheus.client.Gauge;
+import io.prometheus.client.hotspot.DefaultExports;
+import java.time.InstantSource;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** {@code pairvm-operator}: starts here, wired top to bottom. */
+@Command(
+        name = "pairvm-operator",
+        mixinStandardHelpOptions = true,
+        description = "Runs virtual machines as pairs on two hosts: places, repairs and explains them.")
+public final class OperatorMain implements Callable<Integer> {
+    private static final Logger LOG = LoggerFactory.getLogger(OperatorMain.class);
+
+    @Mixin
+    private OperatorOptions options = new OperatorOptions();
+
+    private OperatorMain() {}
+
+    /** Runs until the process is told to stop. */
+    public static void main(String[] args) {
+        CommandLine command = new CommandLine(new OperatorMain()).setCaseInsensitiveEnumValuesAllowed(true);
+        System.exit(command.execute(args));
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        String version =
+                Objects.requireNonNullElse(OperatorMain.class.getPackage().getImplementationVersion(), "development");
+        LOG.info("PairVM operator {} starts", version);
+        CollectorRegistry registry = CollectorRegistry.defaultRegistry;
+        DefaultExports.initialize();
+        Gauge.build("pairvm_operator_build_info", "Which build this is; always 1.")
+                .labelNames("version")
+                .register(registry)
+                .labels(version)
+                .set(1);
+
+        try (KubernetesClient client = new KubernetesClientBuilder().build();
+                PairVmOperator operator = new PairVmOperator(
+                        client,
+                        options.installation(),
+                        options.watchNamespaces(),
+                        options.podName(),
+                        options.leaderElection(),
+                        registry,
+                        InstantSource.system());
+                HttpEndpoint http =
+                        new HttpEndpoint(options.httpPort(), registry, operator::healthy, operator::healthy)) {
+            CountDownLatch stopping = new CountDownLatch(1);
+            CountDownLatch stopped = new CountDownLatch(1);
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(stopping, stopped), "shutdown"));
+            LOG.info("health and metrics on port {}", http.port());
+            operator.start();
+            stopping.await();
+            LOG.info("stopping");
+            operator.close();
+            stopped.countDown();
+        }
+        return 0;
+    }
+
+    /** The JVM ends when its hooks do: this one waits for the orderly end. */
+    private static void stop(CountDownLatch stopping, CountDownLatch stopped) {
+        stopping.countDown();
+        try {
+            stopped.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
