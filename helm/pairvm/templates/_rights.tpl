@@ -37,13 +37,13 @@
   verbs: [get, list, watch, create, patch, update, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch, update]
+  verbs: [get, create, patch, update]
 {{- end }}
 
 {{/* What it reads of the cluster. */}}
 {{- define "pairvm.rights.cluster" -}}
 - apiGroups: [""]
-  resources: [nodes, persistentvolumes]
+  resources: [nodes]
   verbs: [get, list, watch]
 - apiGroups: [storage.k8s.io]
   resources: [storageclasses]

@@ -9,9 +9,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/** The chart, rendered by Helm as a user would. */
-final class Chart {
-    static final String NAMESPACE = "pairvm-system";
+/** The chart, rendered by Helm as a user would. Modules lie beside each other, so this works in the tests of all of them. */
+public final class Chart {
+    /** Where it is installed. */
+    public static final String NAMESPACE = "pairvm-system";
+
     private static final Path FOLDER = Path.of("../helm/pairvm");
     private static final String KUBERNETES = "1.36.3";
 
@@ -22,7 +24,7 @@ final class Chart {
     }
 
     /** All objects of a release {@code pairvm}; throws what Helm refuses. */
-    static List<HasMetadata> render(Map<String, ?> values) {
+    public static List<HasMetadata> render(Map<String, ?> values) {
         return objects(text(values));
     }
 

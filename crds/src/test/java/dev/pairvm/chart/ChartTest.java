@@ -28,6 +28,7 @@ class ChartTest {
     private static final Map<String, ?> EVERYTHING = Map.of(
             "metrics.serviceMonitor.enabled", true,
             "metrics.prometheusRule.enabled", true,
+            "metrics.dashboard.enabled", true,
             "networkPolicy.enabled", true,
             "machines.kvmDeviceResource", "devices.kubevirt.io/kvm");
 
