@@ -36,10 +36,19 @@ final class Replies {
         return current;
     }
 
-    /** Sends a buffer of its own; takes over its reference. */
+    /** Sends a whole answer in a buffer of its own; takes over its reference. It may overtake what was appended. */
     void send(ByteBuf buffer) {
         pending = true;
         channel.write(buffer, channel.voidPromise());
+    }
+
+    /** Sends a buffer as the continuation of what was appended last; takes over its reference. */
+    void sendBehind(ByteBuf buffer) {
+        ByteBuf current = shared;
+        if (current != null) {
+            writeShared(current);
+        }
+        send(buffer);
     }
 
     /** Flushes at the end of this turn of the loop, once for all that is appended until then. */

@@ -292,7 +292,7 @@ final class Transmission {
             replies.append(extents.readableBytes()).writeBytes(extents);
             extents.release();
         } else {
-            replies.send(extents);
+            replies.sendBehind(extents);
         }
     }
 

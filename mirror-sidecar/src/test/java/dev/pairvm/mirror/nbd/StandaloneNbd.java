@@ -10,6 +10,7 @@ import io.netty.channel.epoll.EpollIoHandler;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Serves one {@code FILE} disk on a unix socket, through store and NBD server but without a pair, for measurements and for trying
@@ -35,7 +36,7 @@ final class StandaloneNbd implements AutoCloseable {
     public void close() {
         server.close();
         workers.close();
-        group.shutdownGracefully().awaitUninterruptibly();
+        group.shutdownGracefully(0, 5, TimeUnit.SECONDS).awaitUninterruptibly();
         store.close();
     }
 
