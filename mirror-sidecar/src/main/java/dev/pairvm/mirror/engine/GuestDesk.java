@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * The guest of this side as the core's effects and the operator's wish make it: started, continued, frozen, killed, moved. Which
  * side may run it is the core's word alone; whether it should run at all is the wish.
  */
-final class GuestDesk {
+final class GuestDesk implements GuestPort {
     private static final Logger LOG = LoggerFactory.getLogger(GuestDesk.class);
 
     /** What a migration may take; a guest that dirties faster than the link carries is given up, not slowed. */
@@ -81,29 +81,33 @@ final class GuestDesk {
     }
 
     /** A guest that survived a restart of this mirror. */
-    void foundAlive() {
+    @Override
+    public void foundAlive() {
         mayRun = true;
     }
 
     /** What keeps the guest from running, for people. */
-    @Nullable
-    String trouble() {
+    @Override
+    public @Nullable String trouble() {
         return trouble;
     }
 
-    boolean runner() {
+    @Override
+    public boolean runner() {
         return runner;
     }
 
     // ------------------------------------------------------------------------------------------------------ effects
 
-    void prepareStandby() {
+    @Override
+    public void prepareStandby() {
         if (runner && wished && arriving == null) {
             guest.prepareStandby().exceptionally(failure -> failed("a standby guest could not be prepared", failure));
         }
     }
 
-    void start(Effect.StartCause cause) {
+    @Override
+    public void start(Effect.StartCause cause) {
         mayRun = true;
         MigrationTarget moved = arriving;
         arriving = null;
@@ -164,7 +168,8 @@ final class GuestDesk {
     }
 
     /** Safety: the taps go first, then the process; GuestKilled is said only when the kernel confirmed the death. */
-    void kill() {
+    @Override
+    public void kill() {
         mayRun = false;
         try {
             network.detach();
@@ -187,11 +192,13 @@ final class GuestDesk {
                 .thenRun(() -> core.accept(new Event.GuestKilled()));
     }
 
-    void freeze() {
+    @Override
+    public void freeze() {
         guest.freeze();
     }
 
-    void thaw() {
+    @Override
+    public void thaw() {
         guest.thaw();
     }
 
@@ -199,7 +206,8 @@ final class GuestDesk {
     // source
 
     /** Moves RAM through this socket, which the link leads to the peer's QEMU. */
-    void beginHandOver(CompletableFuture<Path> channel) {
+    @Override
+    public void beginHandOver(CompletableFuture<Path> channel) {
         channel.thenCompose(socket -> {
                     MigrationSource source = guest.migrate();
                     leaving = source;
@@ -218,7 +226,8 @@ final class GuestDesk {
     }
 
     /** The hand-over did not take place. */
-    void resume() {
+    @Override
+    public void resume() {
         MigrationSource moving = leaving;
         leaving = null;
         pausedForSwitch = false;
@@ -297,7 +306,8 @@ final class GuestDesk {
         changed.run();
     }
 
-    MirrorReport.Guest report() {
+    @Override
+    public MirrorReport.Guest report() {
         return report(guest.state());
     }
 

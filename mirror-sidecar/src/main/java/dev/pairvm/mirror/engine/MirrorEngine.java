@@ -9,7 +9,6 @@ import dev.pairvm.mirror.core.Message;
 import dev.pairvm.mirror.core.PairCore;
 import dev.pairvm.mirror.core.Problem;
 import dev.pairvm.mirror.core.Role;
-import dev.pairvm.mirror.network.Gate;
 import dev.pairvm.mirror.network.NetworkException;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
@@ -46,8 +45,8 @@ public final class MirrorEngine {
     private final ArbiterEffects arbiter;
     private final PeerPort peer;
     private final Channels channels;
-    private final Gate gate;
-    private final GuestDesk guest;
+    private final GatePort gate;
+    private final GuestPort guest;
     private final Reign reign;
     private final Runnable changed;
     private final LongSupplier bootNanos;
@@ -65,8 +64,8 @@ public final class MirrorEngine {
         CompletableFuture<Path> open(String name);
     }
 
-    /** Everything the engine hands effects to; built by the main class. */
-    public record Parts(
+    /** Everything the engine hands effects to; built by the assembly. */
+    record Parts(
             PairCore core,
             EventLoop loop,
             GuestRequests requests,
@@ -74,8 +73,8 @@ public final class MirrorEngine {
             ArbiterEffects arbiter,
             PeerPort peer,
             Channels channels,
-            Gate gate,
-            GuestDesk guest,
+            GatePort gate,
+            GuestPort guest,
             Reign reign,
             LongSupplier bootNanos,
             Runnable changed) {}
@@ -97,7 +96,6 @@ public final class MirrorEngine {
         pump = new EventPump(core, bootNanos, this::begin, this::stepEnded);
         view = core.view();
         lastTickNanos = bootNanos.getAsLong();
-        guest.onFirstRun(reign::guestRuns);
     }
 
     /** The first event, and ticks from then on. */

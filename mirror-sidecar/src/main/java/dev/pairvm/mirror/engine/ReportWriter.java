@@ -32,13 +32,13 @@ final class ReportWriter implements ReportDesk {
 
     private final MirrorConfig config;
     private final MirrorEngine engine;
-    private final GuestDesk guest;
+    private final GuestPort guest;
     private final Reign reign;
     private final LinkFacts link;
     private final String version;
 
     ReportWriter(
-            MirrorConfig config, MirrorEngine engine, GuestDesk guest, Reign reign, LinkFacts link, String version) {
+            MirrorConfig config, MirrorEngine engine, GuestPort guest, Reign reign, LinkFacts link, String version) {
         this.config = config;
         this.engine = engine;
         this.guest = guest;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pairvm.mirror.engine;
+
+import org.jspecify.annotations.NullMarked;
