@@ -41,9 +41,9 @@ build_qemu() {
   write_image qemu "$key" '["/usr/bin/pairvm-launch"]' "" "$layers/os.tar" "$layers/app.tar"
 }
 
-build_mirror() { build_java mirror mirror-sidecar dev.pairvm.mirror.MirrorMain ""; }
+build_mirror() { build_java mirror mirror-sidecar ""; }
 
-build_operator() { build_java operator operator dev.pairvm.operator.OperatorMain 65532:65532; }
+build_operator() { build_java operator operator 65532:65532; }
 
 main() {
   local names=()
