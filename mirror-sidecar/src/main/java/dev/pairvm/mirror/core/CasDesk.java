@@ -27,6 +27,7 @@ final class CasDesk {
         START,
         SHRINK,
         GROW,
+        KEEP,
         PROMOTE,
         HAND_OVER,
         FAIL_OVER

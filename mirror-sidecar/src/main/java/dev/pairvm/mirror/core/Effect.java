@@ -121,8 +121,9 @@ public sealed interface Effect {
     record KillGuest() implements Effect {}
 
     /**
-     * This side serves at {@code epoch}: the guest may run. If a running guest survived (restart of the mirror) leave it; if a
-     * prepared one waits, continue it; else start it, as far as the wished power state says so.
+     * This side serves at {@code epoch}: the guest may run. If one survived a restart of the mirror it goes on, also if it was paused
+     * for a hand-over that was under way; if a prepared one waits, continue it; else start it, as far as the wished power state says
+     * so.
      */
     record StartGuest(long epoch, StartCause cause) implements Effect {}
 

@@ -239,11 +239,27 @@ final class Followed {
                 && from != null
                 && lead.settled()
                 && side.desk.wished() == null
-                && !side.desk.inDoubt(CasDesk.Kind.GROW)
                 && !lead.known().inSync().contains(from.peer)
                 && side.out.now() < leaseUntil) {
             completed();
             lead.wishGrow(from.peer);
+        }
+    }
+
+    /**
+     * A shrink that got no answer while the peer was away can still be applied although the peer is back. Another change against the
+     * same version, which keeps everything but the epoch, settles that.
+     */
+    private void settleDoubt() {
+        Link from = link;
+        if (attached
+                && from != null
+                && lead.settled()
+                && side.desk.inDoubt()
+                && side.desk.wished() == null
+                && lead.known().inSync().contains(from.peer)
+                && !lead.handOver().deciding()) {
+            side.desk.wish(CasDesk.Kind.KEEP, side.self(), lead.known().inSync());
         }
     }
 
@@ -256,6 +272,10 @@ final class Followed {
 
     void grown(ArbiterRecord arbiter) {
         resync = null;
+        tell(arbiter);
+    }
+
+    void tell(ArbiterRecord arbiter) {
         Link to = link;
         if (to != null && attached) {
             side.send(to, new Message.EpochChanged(lead.epoch(), to.session(), arbiter));
@@ -398,6 +418,7 @@ final class Followed {
             }
         }
         growIfPossible();
+        settleDoubt();
         attachIfPossible();
     }
 

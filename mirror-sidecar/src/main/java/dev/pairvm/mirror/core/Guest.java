@@ -11,9 +11,10 @@ final class Guest {
         this.out = out;
     }
 
-    /** A guest of an earlier life of the mirror still runs. */
+    /** A guest of an earlier life of the mirror still lives; that life may have frozen it. */
     void foundAlive() {
         mayRun = true;
+        frozen = true;
     }
 
     /** The guest may run, from now or again. */

@@ -77,6 +77,10 @@ final class Lead {
             case START -> settle(alone() ? this::outdatePeers : () -> {}, this::recover);
             case PROMOTE, SHRINK -> shrunk();
             case GROW -> grown(arbiter);
+            case KEEP -> {
+                followed.tell(arbiter);
+                settle(() -> {}, this::serveIfAllowed);
+            }
             case HAND_OVER, FAIL_OVER -> throw new ProtocolBugException("handed over leads no more");
         }
         side.publish();
@@ -176,7 +180,12 @@ final class Lead {
     }
 
     boolean settled() {
-        return elected && !settling && !over;
+        return elected && !settling && !over && quiesced();
+    }
+
+    /** A write of an earlier role can still be on its way to the disk: nothing may be read, compared or served before it lands. */
+    private boolean quiesced() {
+        return started || side.localWrites.none();
     }
 
     long epoch() {
@@ -233,7 +242,7 @@ final class Lead {
 
     /** Called whenever a condition may have come true. */
     void serveIfAllowed() {
-        if (!ready || settling || diskFailed || over || handOver.deciding() || !hasLeave()) {
+        if (!ready || settling || diskFailed || over || handOver.deciding() || !hasLeave() || !quiesced()) {
             return;
         }
         if (!serving) {

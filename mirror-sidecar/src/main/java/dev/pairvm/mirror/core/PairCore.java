@@ -53,6 +53,18 @@ public final class PairCore {
         }
     }
 
+    /** The role now; cheap. */
+    public Role role() {
+        Standing here = standing;
+        return here == null ? Role.IDLE : here.role();
+    }
+
+    /** The epoch this side leads in, 0 if it does not lead; cheap. */
+    public long leadEpoch() {
+        Standing here = standing;
+        return here == null ? 0 : here.leadEpoch();
+    }
+
     /** A snapshot for reports. */
     public CoreView view() {
         Standing here = standing;

@@ -68,6 +68,11 @@ final class Standing implements CasDesk.Listener {
     // --------------------------------------------------------------------------------------------------------------
     // events
 
+    long leadEpoch() {
+        Lead leading = lead;
+        return leading == null ? 0 : leading.epoch();
+    }
+
     void take(Event event) {
         if (halted) {
             return;
@@ -208,7 +213,7 @@ final class Standing implements CasDesk.Listener {
                 lead = new Lead(side, Effect.StartCause.PROMOTED);
                 lead.won(kind, arbiter);
             }
-            case START, SHRINK, GROW -> {
+            case START, SHRINK, GROW, KEEP -> {
                 if (leading == null) {
                     throw new ProtocolBugException("only a lead starts, shrinks or grows [" + arbiter.epoch() + "]");
                 }
@@ -391,7 +396,7 @@ final class Standing implements CasDesk.Listener {
                 side.desk.withdraw();
                 candidacy.asked();
             }
-            case GROW -> side.desk.withdraw();
+            case GROW, KEEP -> side.desk.withdraw();
             case HAND_OVER -> {
                 side.desk.withdraw();
                 ifLeading(l -> l.handOver().lost("the arbiter can not be reached"));

@@ -1,0 +1,313 @@
+package dev.pairvm.mirror.core.sim;
+
+import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.mirror.core.CopyState;
+import dev.pairvm.mirror.core.Effect;
+import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.core.Mutants;
+import dev.pairvm.mirror.core.Role;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** One simulated machine on two hosts, its invariants, and the end that it must come to once faults stop. */
+final class Sim {
+    private static final long FAULTS_MILLIS = 7_000;
+    private static final long HEAL_MILLIS = 30_000;
+
+    final World world;
+    final Mutants mutant;
+    final List<Long> diskBytes;
+    final int hotExtents;
+    final Oracle oracle;
+    final List<SimNode> nodes;
+    final SimArbiter arbiter;
+    final SimNet net;
+    private final Faults faults;
+    boolean calm;
+    boolean slowLink;
+    boolean diskErrors;
+
+    @Nullable
+    SimNode slowDisk;
+
+    private boolean quiet;
+    private @Nullable SimGuest moved;
+    private final Map<CopyId, Role> roles = new TreeMap<>();
+    private int steps;
+
+    Sim(long seed, Mutants mutant, int traceLines) {
+        world = new World(seed, traceLines);
+        this.mutant = mutant;
+        boolean twoDisks = world.oneIn(2);
+        long first = (6L << 20) + 3L * SimDisk.CELL;
+        diskBytes = twoDisks ? List.of(first, (4L << 20) + SimDisk.CELL) : List.of(first + (4L << 20));
+        hotExtents = 2 + world.below(3);
+        CopyId a = new CopyId("a");
+        CopyId b = new CopyId("b");
+        nodes = List.of(new SimNode(this, a), new SimNode(this, b));
+        oracle = new Oracle(nodes.get(0).disk.cells);
+        arbiter = new SimArbiter(world, a, this::recordChanged);
+        net = new SimNet(this);
+        diskErrors = false;
+        faults = new Faults(this);
+    }
+
+    /** Runs the whole story; throws on a violation. */
+    void run() {
+        nodes.forEach(SimNode::startMirror);
+        runFor(1_200);
+        faults.begin();
+        runFor(FAULTS_MILLIS);
+        faults.end();
+        calm = true;
+        arbiter.calm = true;
+        long until = world.now() + HEAL_MILLIS * World.MILLI;
+        while (world.now() < until && !whole()) {
+            runFor(100);
+        }
+        faults.checkHealed(whole());
+        quiet = true;
+        runFor(1_500);
+        if (whole()) {
+            checkEqual();
+        }
+    }
+
+    private void runFor(long millis) {
+        world.runUntil(world.now() + millis * World.MILLI, this::checkNow);
+    }
+
+    boolean quiet() {
+        return quiet;
+    }
+
+    private boolean whole() {
+        return arbiter.stored.inSync().size() == 2
+                && nodes.stream().anyMatch(node -> node.mirror != null && node.mirror.core.role() == Role.ACTIVE)
+                && nodes.stream().anyMatch(node -> node.guest != null && !node.guest.frozen && !node.guest.paused);
+    }
+
+    // -------------------------------------------------------------------------------------------------------------
+    // checks
+
+    private void checkNow() {
+        int open = 0;
+        for (SimNode node : nodes) {
+            open += node.gateOpen() ? 1 : 0;
+        }
+        Checks.that(open <= 1, "I5 two gates open", () -> "record " + arbiter.stored);
+    }
+
+    /** After each step of a core. */
+    void stepped(SimMirror mirror) {
+        Role role = mirror.core.role();
+        Role before = roles.put(mirror.copy(), role);
+        if (before != role) {
+            world.say(mirror.copy().value(), "is " + role);
+            if (role == Role.SUSPENDED) {
+                world.met(World.Branch.SUSPENDED);
+            } else if (before == Role.SUSPENDED && role == Role.ACTIVE) {
+                world.met(World.Branch.RESUMED_IN_PLACE);
+            } else if (before != null && before.leads() && role == Role.IDLE) {
+                world.met(World.Branch.FENCED);
+            }
+        }
+        int actives = 0;
+        for (SimNode node : nodes) {
+            SimMirror each = node.mirror;
+            if (each != null && each.core.role() == Role.ACTIVE) {
+                long epoch = each.core.leadEpoch();
+                actives += epoch == arbiter.stored.epoch().value() ? 1 : 0;
+            }
+            if (node.disk.superblock != null) {
+                long seen = node.disk.superblock.maxEpochSeen().value();
+                Checks.that(
+                        seen <= arbiter.stored.epoch().value(),
+                        "I4 epoch seen is not above the record",
+                        () -> seen + " " + arbiter.stored);
+            }
+        }
+        Checks.that(actives <= 1, "I2 two actives", () -> "record " + arbiter.stored);
+        if (++steps % 97 == 0) {
+            checkCoverage();
+        }
+    }
+
+    private void recordChanged(ArbiterRecord arbiterRecord) {
+        if (arbiterRecord.inSync().size() == 2) {
+            world.met(World.Branch.GROWN);
+        } else {
+            world.met(World.Branch.SHRUNK);
+        }
+        nodes.stream()
+                .filter(node -> !arbiterRecord.inSync().contains(node.copy))
+                .forEach(node -> node.disk.replaced = false);
+        for (int cell = 0; cell < oracle.size(); cell++) {
+            checkCell(cell, "I1 when the record changed to epoch " + arbiterRecord.epoch());
+        }
+    }
+
+    /** Every copy in sync holds a current value in this cell, or lost power since and holds one that survives. */
+    void checkCell(int cell, String when) {
+        for (SimNode node : nodes) {
+            if (arbiter.stored.inSync().contains(node.copy) && !node.disk.replaced) {
+                checkCell(node, cell, when);
+            }
+        }
+    }
+
+    private void checkCell(SimNode node, int cell, String when) {
+        long word = node.disk.read(cell);
+        if (oracle.current(cell, word)) {
+            return;
+        }
+        SimNode other = other(node);
+        boolean copiedSetBack = other.disk.setBack[cell] && other.disk.read(cell) == word;
+        node.disk.setBack[cell] |= copiedSetBack;
+        Checks.that(
+                node.disk.setBack[cell] && oracle.survives(cell, word),
+                when,
+                () -> "copy " + node.copy + " cell " + cell + " holds " + Long.toHexString(word) + ", history"
+                        + oracle.describe(cell));
+    }
+
+    void written(SimNode node, int cell) {
+        if (arbiter.stored.inSync().contains(node.copy) && !node.disk.replaced) {
+            checkCell(node, cell, "I1 when written");
+        }
+    }
+
+    void checkSurvives(SimNode node, int cell) {
+        if (arbiter.stored.inSync().contains(node.copy)) {
+            long word = node.disk.read(cell);
+            Checks.that(
+                    oracle.survives(cell, word),
+                    "flushed data survives a power loss",
+                    () -> "copy " + node.copy + " cell " + cell + " fell to " + Long.toHexString(word) + ", history"
+                            + oracle.describe(cell));
+        }
+    }
+
+    private SimNode other(SimNode node) {
+        return nodes.get(node == nodes.get(0) ? 1 : 0);
+    }
+
+    /** I7: what differs between the copies is named by a log or the bitmap. */
+    private void checkCoverage() {
+        SimDisk a = nodes.get(0).disk;
+        SimDisk b = nodes.get(1).disk;
+        long related = a.lineage().current();
+        boolean comparable = related != 0
+                && (related == b.lineage().current()
+                        || related == b.lineage().base()
+                        || b.lineage().current() == a.lineage().base());
+        if (!comparable || syncing(a) || syncing(b)) {
+            return;
+        }
+        for (int disk = 0; disk < diskBytes.size(); disk++) {
+            for (long offset = 0; offset < diskBytes.get(disk); offset += SimDisk.CELL) {
+                int cell = a.cell(disk, offset);
+                if (a.read(cell) != b.read(cell) && !a.names(disk, offset) && !b.names(disk, offset)) {
+                    throw new Checks.Violation(
+                            "I7 a difference that no log names: cell " + cell + " disk " + disk + " offset " + offset
+                                    + " a " + Long.toHexString(a.read(cell)) + " b " + Long.toHexString(b.read(cell)));
+                }
+            }
+        }
+    }
+
+    private static boolean syncing(SimDisk disk) {
+        return disk.superblock == null || disk.superblock.state() == CopyState.SYNCING;
+    }
+
+    private void checkEqual() {
+        for (int cell = 0; cell < oracle.size(); cell++) {
+            int at = cell;
+            Checks.that(
+                    nodes.get(0).disk.read(cell) == nodes.get(1).disk.read(cell),
+                    "copies are equal when quiet and in sync",
+                    () -> "cell " + at);
+        }
+    }
+
+    // --------------------------------------------------------------------------------------------------------------
+    // guest
+
+    void guestMayRun(SimNode node, Effect.StartGuest effect) {
+        switch (effect.cause()) {
+            case PROMOTED -> world.met(World.Branch.PROMOTED);
+            case STARTED -> world.met(World.Branch.STARTED);
+            case HANDED_OVER -> world.met(World.Branch.HANDED_OVER);
+        }
+        if (node.guest != null) {
+            node.guest.paused = false;
+            node.guest.moving = false;
+            return;
+        }
+        SimGuest migrated = moved;
+        if (effect.cause() == Effect.StartCause.HANDED_OVER && migrated != null && !migrated.dead()) {
+            moved = null;
+            migrated.node = node;
+            migrated.paused = false;
+            migrated.moving = false;
+            migrated.frozen = false;
+            node.guest = migrated;
+            return;
+        }
+        for (int cell = 0; cell < oracle.size(); cell++) {
+            checkCell(node, cell, "I1 and I3 when booted");
+            oracle.booted(cell, node.disk.read(cell));
+            node.disk.setBack[cell] = false;
+        }
+        for (int cell = 0; cell < oracle.size(); cell++) {
+            checkCell(cell, "I3 in-sync peers when booted");
+        }
+        node.guest = new SimGuest(this, node);
+    }
+
+    void moveGuest(SimMirror from) {
+        SimGuest guest = from.node.guest;
+        if (guest == null || world.oneIn(5)) {
+            from.later(world.between(1, 50), new Event.HandOverAbandoned());
+            return;
+        }
+        guest.moving = true;
+        world.afterMillis(world.between(5, 60), () -> drain(from, guest, 200));
+    }
+
+    private void drain(SimMirror from, SimGuest guest, int patience) {
+        if (from.node.mirror != from || guest.dead() || !guest.moving) {
+            return;
+        }
+        guest.paused = true;
+        if (guest.drained()) {
+            moved = guest;
+            from.deliver(new Event.GuestDrained());
+        } else if (patience == 0) {
+            guest.paused = false;
+            guest.moving = false;
+            from.deliver(new Event.HandOverAbandoned());
+        } else {
+            world.afterMillis(5, () -> drain(from, guest, patience - 1));
+        }
+    }
+
+    boolean movedAway(SimGuest guest) {
+        return moved == guest;
+    }
+
+    void orderEnded(Effect.OrderEnded e) {
+        if (e.order() == Effect.Order.LEAVE && e.refusal().isEmpty()) {
+            world.met(World.Branch.LEFT);
+        } else if (e.order() == Effect.Order.HAND_OVER && !e.refusal().isEmpty()) {
+            world.met(World.Branch.HAND_OVER_LOST);
+        }
+    }
+
+    String story() {
+        return world.story();
+    }
+}

@@ -1,0 +1,110 @@
+package dev.pairvm.mirror.core.sim;
+
+import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.mirror.core.Effect;
+import dev.pairvm.mirror.core.Event;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+
+/** A linearizable register with delays, lost answers, late effects and outages. */
+final class SimArbiter {
+    private final World world;
+    private final Consumer<ArbiterRecord> changed;
+    ArbiterRecord stored;
+    private long version = 1;
+    /** By copy: can reach it. Time-outs rather than refusals while {@link #silent}. */
+    final TreeMap<CopyId, Boolean> cut = new TreeMap<>();
+
+    boolean silent;
+    boolean calm;
+
+    SimArbiter(World world, CopyId active, Consumer<ArbiterRecord> changed) {
+        this.world = world;
+        this.changed = changed;
+        stored = new ArbiterRecord(
+                ArbiterRecord.PROVISIONED,
+                active,
+                new TreeSet<>(List.of(active)),
+                ArbiterRecord.Mode.HA,
+                "provisioned",
+                new TreeMap<>());
+    }
+
+    private boolean cut(CopyId from) {
+        return cut.getOrDefault(from, false);
+    }
+
+    void read(SimMirror from, Effect.ReadArbiter effect) {
+        if (cut(from.copy())) {
+            from.later(silent ? 1000 : 2, new Event.ArbiterUnreachable(effect.token(), "cut"));
+            return;
+        }
+        world.afterMillis(world.between(1, 8), () -> {
+            ArbiterRecord seen = stored;
+            String at = Long.toString(version);
+            double delay = !calm && world.oneIn(20) ? world.between(20, 900) : world.between(1, 8);
+            from.later(delay, new Event.ArbiterRead(effect.token(), seen, at, "uid-1"));
+        });
+    }
+
+    void cas(SimMirror from, Effect.CasArbiter effect) {
+        boolean unreachable = cut(from.copy());
+        if (unreachable && !silent) {
+            from.later(2, new Event.ArbiterUnreachable(effect.token(), "connection refused"));
+            return;
+        }
+        boolean late = !calm && (unreachable ? world.oneIn(3) : world.oneIn(12));
+        boolean replyLost = unreachable || late || !calm && world.oneIn(12);
+        boolean swallowed = unreachable && !late || replyLost && !late && world.oneIn(2);
+        if (replyLost) {
+            from.later(world.between(300, 1000), new Event.CasUnresolved(effect.token(), "timeout"));
+            world.met(late ? World.Branch.CAS_LATE : World.Branch.CAS_REPLY_LOST);
+        }
+        if (swallowed) {
+            return;
+        }
+        world.afterMillis(
+                late ? world.between(100, 4000) : world.between(2, 25), () -> apply(from, effect, !replyLost));
+    }
+
+    private void apply(SimMirror from, Effect.CasArbiter effect, boolean answer) {
+        boolean applies = effect.expectedVersion().equals(Long.toString(version));
+        if (applies) {
+            version++;
+            ArbiterRecord before = stored;
+            stored = effect.next();
+            Checks.that(
+                    stored.epoch().value() == before.epoch().value() + 1,
+                    "I4: the epoch rises by one",
+                    () -> before + " -> " + stored);
+            world.say(
+                    "arbiter",
+                    "epoch " + stored.epoch() + " active " + stored.active() + " in sync " + stored.inSync() + " by "
+                            + from.copy());
+            changed.accept(stored);
+        } else {
+            world.met(World.Branch.CAS_CONFLICT);
+        }
+        if (answer) {
+            double delay = world.between(1, 10);
+            from.later(
+                    delay,
+                    applies
+                            ? new Event.CasApplied(effect.token(), Long.toString(version))
+                            : new Event.CasConflict(effect.token(), stored, Long.toString(version), "uid-1"));
+        }
+    }
+
+    /** A mirror replaces its address line: the version moves, the epoch does not. */
+    void addressLine(CopyId copy) {
+        TreeMap<CopyId, List<String>> addresses = new TreeMap<>(stored.addresses());
+        addresses.put(copy, List.of("10.0.0." + world.below(200) + ":7400"));
+        stored = new ArbiterRecord(
+                stored.epoch(), stored.active(), stored.inSync(), stored.mode(), stored.nonce(), addresses);
+        version++;
+        world.met(World.Branch.ADDRESS_LINE);
+    }
+}

@@ -1,0 +1,99 @@
+package dev.pairvm.mirror.core.sim;
+
+import dev.pairvm.api.mirror.CopyId;
+import org.jspecify.annotations.Nullable;
+
+/** One host: its clock, its power, its disk, the mirror process and the guest on it, and the kernel's gate. */
+final class SimNode {
+    final CopyId copy;
+    final Sim sim;
+    final SimDisk disk;
+    private double rate;
+    private long base;
+    boolean up = true;
+    long pausedUntil;
+
+    @Nullable
+    SimMirror mirror;
+
+    @Nullable
+    SimGuest guest;
+
+    private double gateUntil;
+
+    SimNode(Sim sim, CopyId copy) {
+        this.sim = sim;
+        this.copy = copy;
+        this.disk = new SimDisk(sim.diskBytes);
+        boot();
+    }
+
+    private void boot() {
+        rate = sim.world.between(0.99, 1.01);
+        base = 1_000_000_000L + (long) sim.world.between(0, 5e9) - (long) (sim.world.now() * rate);
+    }
+
+    long clock() {
+        return base + (long) (sim.world.now() * rate);
+    }
+
+    boolean paused() {
+        return sim.world.now() < pausedUntil;
+    }
+
+    void openGate(long untilLocal) {
+        gateUntil = untilLocal == Long.MAX_VALUE ? Double.MAX_VALUE : (untilLocal - base) / rate;
+    }
+
+    void closeGate() {
+        gateUntil = 0;
+    }
+
+    boolean gateOpen() {
+        return up && !paused() && sim.world.now() < gateUntil && guest != null;
+    }
+
+    void startMirror() {
+        if (up && mirror == null) {
+            SimMirror started = new SimMirror(this);
+            mirror = started;
+            started.begin();
+        }
+    }
+
+    void crashMirror() {
+        SimMirror running = mirror;
+        if (running != null) {
+            mirror = null;
+            running.die(false);
+        }
+    }
+
+    void crash() {
+        SimMirror running = mirror;
+        mirror = null;
+        up = false;
+        gateUntil = 0;
+        if (running != null) {
+            running.die(true);
+        }
+        if (guest != null) {
+            guest.die();
+            guest = null;
+        }
+        for (int cell : disk.losePower(sim.world)) {
+            disk.setBack[cell] = true;
+            sim.world.met(World.Branch.CACHE_LOST);
+            sim.checkSurvives(this, cell);
+        }
+        pausedUntil = 0;
+    }
+
+    void powerOn() {
+        if (!up) {
+            up = true;
+            boot();
+            startMirror();
+        }
+    }
+}
