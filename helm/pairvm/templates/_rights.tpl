@@ -18,7 +18,7 @@
 # get and update are also what each machine's mirrors are given on their own Lease: nobody can give what they do not have.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  verbs: [get, list, watch, create, patch, update, delete]
+  verbs: [get, list, watch, create, update, delete]
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [roles, rolebindings]
   verbs: [get, list, watch, create, patch, update, delete]

@@ -7,13 +7,24 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Alerts and dashboard: well-formed, and about metrics that the operator and the mirrors have. */
 class MonitoringTest {
+    private static final Pattern METRIC = Pattern.compile("\\b(?:pairvm|reconciliations)_[a-z_]+");
+    private static final List<Path> SOURCES =
+            List.of(Path.of("../operator/src/main/java"), Path.of("../mirror-sidecar/src/main/java"));
+
     @Test
     void everyAlertSaysWhatItIsAndWhereToRead() {
         assertThat(rules()).hasSizeGreaterThan(5).allSatisfy(rule -> {
@@ -47,6 +58,41 @@ class MonitoringTest {
         assertThat(dashboard.at("/panels"))
                 .allSatisfy(panel ->
                         assertThat(panel.at("/targets/0/expr").asText()).isNotBlank());
+    }
+
+    @Test
+    void theyAskForMetricsThatExist() throws IOException {
+        String code = code();
+        Set<String> asked = new TreeSet<>();
+        for (String file : List.of("alerts.yaml", "dashboard.json")) {
+            Matcher metric = METRIC.matcher(Files.readString(Path.of("../helm/pairvm/files", file)));
+            while (metric.find()) {
+                asked.add(metric.group());
+            }
+        }
+
+        assertThat(asked).hasSizeGreaterThan(8);
+        asked.removeIf(name -> names(name).stream().anyMatch(spelt -> code.contains("\"" + spelt + "\"")));
+        assertThat(asked).as("metrics that nobody has").isEmpty();
+    }
+
+    /** As the code may spell it: Prometheus adds the suffixes, and the mirror its prefix. */
+    private static List<String> names(String metric) {
+        String plain = metric.replaceAll("_(bucket|total)$", "");
+        return List.of(metric, plain, plain.replace("pairvm_mirror_", ""));
+    }
+
+    private static String code() throws IOException {
+        StringBuilder code = new StringBuilder();
+        for (Path source : SOURCES) {
+            try (Stream<Path> files = Files.walk(source)) {
+                for (Path file : files.filter(path -> path.toString().endsWith("Metrics.java"))
+                        .toList()) {
+                    code.append(Files.readString(file));
+                }
+            }
+        }
+        return code.toString();
     }
 
     private static List<JsonNode> rules() {

@@ -63,11 +63,14 @@ public final class CrdManifests {
     }
 
     private static boolean isServed(@Nullable CustomResourceDefinition definition) {
-        return definition != null
-                && definition.getStatus() != null
-                && definition.getStatus().getConditions().stream()
-                        .anyMatch(condition -> condition.getType().equals("Established")
-                                && condition.getStatus().equals("True"));
+        if (definition == null
+                || definition.getStatus() == null
+                || definition.getStatus().getConditions() == null) {
+            return false;
+        }
+        return definition.getStatus().getConditions().stream()
+                .anyMatch(condition -> condition.getType().equals("Established")
+                        && condition.getStatus().equals("True"));
     }
 
     /** Text of the manifests, by file name. */

@@ -19,6 +19,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -101,6 +103,15 @@ class ManifestsOnRealServerTest {
         }
 
         assertThat(untried).as("rules without an invalid-*.yaml").isEmpty();
+    }
+
+    @Test
+    void theExampleOfTheReadmeIsAccepted() throws IOException {
+        Matcher example = Pattern.compile("(?s)```yaml\\n(.*?kind: ProtectedVM\\n.*?)```")
+                .matcher(Files.readString(Path.of("../README.md")));
+
+        assertThat(example.find()).isTrue();
+        apply(example.group(1).replace("sha256:…", "sha256:" + "0".repeat(64)));
     }
 
     @Test
