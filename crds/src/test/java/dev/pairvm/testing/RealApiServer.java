@@ -1,5 +1,6 @@
 package dev.pairvm.testing;
 
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -103,7 +104,7 @@ public final class RealApiServer implements AutoCloseable {
     public String newNamespace(KubernetesClient client, String prefix) {
         String name = prefix + "-" + UUID.randomUUID().toString().substring(0, 8);
         client.namespaces()
-                .resource(new io.fabric8.kubernetes.api.model.NamespaceBuilder()
+                .resource(new NamespaceBuilder()
                         .withNewMetadata()
                         .withName(name)
                         .endMetadata()

@@ -117,7 +117,7 @@ public record Domain(
             reason = "FieldValueInvalid")
     @ValidationRule(
             value =
-                    "!quantity(string(self.guest)).isInteger() || quantity(string(self.guest)).asInteger() % 1048576 == 0",
+                    "quantity(string(self.guest)).isInteger() && quantity(string(self.guest)).asInteger() % 1048576 == 0",
             message = "guest must be whole Mi",
             fieldPath = ".guest",
             reason = "FieldValueInvalid")

@@ -7,7 +7,7 @@ final class Shapes {
     static final String NETWORK_ATTACHMENT = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-.a-z0-9]*[a-z0-9])?$";
     static final String LABEL_KEY = "^([a-z0-9]([-.a-z0-9]*[a-z0-9])?/)?[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?$";
     static final String LABEL_VALUE = "^([A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?)?$";
-    /** A decimal or binary quantity of bytes; what a sum of sixteen of them can not overflow is checked by rule. */
+    /** A decimal or binary quantity of bytes; its bounds are in rules. */
     static final String BYTES = "^[0-9]{1,15}(\\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$";
     /** What may stand in a QEMU option without being read as another option. */
     static final String QEMU_WORD = "^[A-Za-z0-9][A-Za-z0-9_.+-]*$";
