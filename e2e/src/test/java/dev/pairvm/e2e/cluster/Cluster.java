@@ -15,8 +15,10 @@ import java.util.List;
 public interface Cluster extends AutoCloseable {
     /** A network that can be cut per node. */
     enum Network {
-        /** Between nodes and pods; carries the second path of the mirrors. */
+        /** Between nodes and pods, the API server included; carries the second path of the mirrors. */
         POD,
+        /** The pod network between this node and the other nodes only; the API server stays in reach. */
+        PEERS,
         /** The flat layer-2 network of the guests. */
         LAN,
         /** The storage network between the mirrors. */

@@ -29,7 +29,7 @@ public final class KindCluster implements Cluster {
             case POD -> "kind";
             case LAN -> "pairvm-lan";
             case MIRROR -> "pairvm-mirror";
-            case API -> throw new UnsupportedByCluster("on kind, API and pod network are one cable");
+            case API, PEERS -> throw new UnsupportedByCluster("on kind, API and pod network are one cable");
         };
     }
 

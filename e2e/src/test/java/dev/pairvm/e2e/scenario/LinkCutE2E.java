@@ -88,11 +88,11 @@ class LinkCutE2E extends Scenario {
 
     private void cutMirrorPaths(String node) {
         world().cut(node, Network.MIRROR);
-        world().cut(node, Network.POD);
+        world().cut(node, Network.PEERS);
     }
 
     private void healMirrorPaths(String node) {
-        world().heal(node, Network.POD);
+        world().heal(node, Network.PEERS);
         world().heal(node, Network.MIRROR);
     }
 }
