@@ -109,6 +109,14 @@ final class DiskBackend implements NbdBackend {
         }
     }
 
+    @Override
+    public void clientGone(int remaining) {
+        if (remaining == 0) {
+            // Requests still held are of a QEMU that is dead or will send them again: they must not take effect later.
+            core.accept(new Event.GuestDisconnected());
+        }
+    }
+
     private static void answer(NbdReply reply, @Nullable DiskException failure) {
         if (failure == null) {
             reply.done();
@@ -121,6 +129,7 @@ final class DiskBackend implements NbdBackend {
     private static final class JointReply implements NbdReply {
         private final NbdReply whole;
         private int open;
+        private boolean abandoned;
         private @Nullable NbdError error;
 
         JointReply(NbdReply whole, int pieces) {
@@ -139,8 +148,16 @@ final class DiskBackend implements NbdBackend {
             pieceEnded();
         }
 
+        @Override
+        public void abandon() {
+            if (!abandoned) {
+                abandoned = true;
+                whole.abandon();
+            }
+        }
+
         private void pieceEnded() {
-            if (--open > 0) {
+            if (--open > 0 || abandoned) {
                 return;
             }
             if (error == null) {

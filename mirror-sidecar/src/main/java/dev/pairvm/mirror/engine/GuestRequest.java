@@ -26,7 +26,11 @@ record GuestRequest(NbdReply reply, @Nullable ByteBuf payload) {
 
     /** Nobody waits for an answer any more. */
     void forget() {
-        release();
+        try {
+            reply.abandon();
+        } finally {
+            release();
+        }
     }
 
     private void release() {

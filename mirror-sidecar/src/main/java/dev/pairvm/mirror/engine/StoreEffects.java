@@ -83,16 +83,15 @@ final class StoreEffects {
     }
 
     void read(Effect.ReadLocal read) {
-        ByteBuf target = requests.payload(read.request());
-        disks.get(read.disk())
-                .read(
-                        read.offset(),
-                        target,
-                        read.length(),
-                        failure -> core.accept(
-                                failure == null
-                                        ? new Event.LocalReadDone(read.io())
-                                        : failed(read.io(), failure, Event.LocalFailed.Kind.READ)));
+        // Retained: the request may be forgotten while a worker still reads into its buffer.
+        ByteBuf target = requests.payload(read.request()).retain();
+        disks.get(read.disk()).read(read.offset(), target, read.length(), failure -> {
+            target.release();
+            core.accept(
+                    failure == null
+                            ? new Event.LocalReadDone(read.io())
+                            : failed(read.io(), failure, Event.LocalFailed.Kind.READ));
+        });
     }
 
     void flush(Effect.FlushLocal flush) {

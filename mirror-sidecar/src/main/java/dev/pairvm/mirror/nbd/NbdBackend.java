@@ -50,4 +50,12 @@ public interface NbdBackend {
 
     /** Says which parts of a range hold data; at least one extent. */
     void blockStatus(long offset, long length, NbdExtentsReply reply);
+
+    /**
+     * A client that had opened this export is gone, politely or not; what it still waited for is nobody's any more, and may be
+     * finished or abandoned. On the event loop.
+     *
+     * @param remaining clients that still have the export open
+     */
+    default void clientGone(int remaining) {}
 }

@@ -23,6 +23,7 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
 
     private final Channel channel;
     private final NbdLimits limits;
+    private final OpenExports open;
     private final ByteBuf inbound;
     private final Replies replies;
     private final Handshake handshake;
@@ -31,9 +32,10 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
     private boolean parsing;
     private boolean closing;
 
-    NbdConnection(Channel channel, NbdExports exports, NbdLimits limits) {
+    NbdConnection(Channel channel, NbdExports exports, NbdLimits limits, OpenExports open) {
         this.channel = channel;
         this.limits = limits;
+        this.open = open;
         this.inbound = channel.alloc().directBuffer(INBOUND_BYTES, INBOUND_BYTES);
         this.replies = new Replies(channel);
         this.handshake = new Handshake(exports, replies);
@@ -139,6 +141,7 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
                 Handshake.Agreement agreement = handshake.agreement();
                 LOG.debug("NBD client opened export {}", agreement.export().name());
                 transmission = new Transmission(this, channel.alloc(), replies, agreement, limits);
+                open.opened(agreement.export());
                 yield true;
             }
         };
@@ -161,6 +164,12 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         return closing;
     }
 
+    /** Ends the connection at once. */
+    void abort() {
+        closing = true;
+        channel.close();
+    }
+
     /** The last request of a client that has said goodbye is answered. */
     void lastRequestEnded() {
         close(false);
@@ -171,10 +180,11 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         cancelDeadline();
         closing = true;
         Transmission current = transmission;
+        replies.release();
         if (current != null) {
             current.disconnected();
+            open.closed(current.export());
         }
-        replies.release();
     }
 
     @Override

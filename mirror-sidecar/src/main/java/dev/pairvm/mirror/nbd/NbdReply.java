@@ -1,7 +1,7 @@
 package dev.pairvm.mirror.nbd;
 
 /**
- * The answer to one request. Exactly one of the two is to be called, once, on the event loop, before or after the backend's
+ * The answer to one request. Exactly one of the three is to be called, once, on the event loop, before or after the backend's
  * method returned; calling again is a bug and throws {@link IllegalStateException} where it can be seen. When the client has
  * gone meanwhile, the answer is dropped and the buffers are released.
  */
@@ -11,4 +11,10 @@ public interface NbdReply {
 
     /** It was not done, or only in part. */
     void failed(NbdError error);
+
+    /**
+     * There will be no answer, because whoever asked is dead or gone. Releases the request; should its client be connected after
+     * all, the connection is closed, for a client must not wait for what never comes: it connects anew and asks again.
+     */
+    void abandon();
 }

@@ -40,6 +40,7 @@ public final class NbdServer implements AutoCloseable {
 
     private final NbdExports exports;
     private final NbdLimits limits;
+    private final OpenExports open = new OpenExports();
     private final ChannelGroup connections;
     private final Channel listener;
     private final @Nullable Path socket;
@@ -130,7 +131,7 @@ public final class NbdServer implements AutoCloseable {
             return;
         }
         connections.add(channel);
-        NbdConnection connection = new NbdConnection(channel, exports, limits);
+        NbdConnection connection = new NbdConnection(channel, exports, limits, open);
         channel.config().setRecvByteBufAllocator(new ReceiveBuffers(connection::nextReceiveBuffer));
         channel.pipeline().addLast(connection);
     }

@@ -135,11 +135,21 @@ final class Request implements NbdExtentsReply {
         end(error);
     }
 
+    @Override
+    public void abandon() {
+        close();
+        transmission.abandoned(this);
+    }
+
     private void end(@Nullable NbdError error) {
+        close();
+        transmission.ended(this, error);
+    }
+
+    private void close() {
         if (!open) {
             throw new IllegalStateException("a request was answered twice");
         }
         open = false;
-        transmission.ended(this, error);
     }
 }

@@ -70,6 +70,11 @@ final class Transmission {
         return requests == 0;
     }
 
+    /** The export that was agreed on. */
+    NbdExport export() {
+        return export;
+    }
+
     /** Takes the next step with the bytes that are there. */
     Progress consume(ByteBuf in) {
         Request incomplete = receiving;
@@ -218,12 +223,26 @@ final class Transmission {
         return structured ? Wire.CHUNK_HEADER_BYTES + 8 : Wire.SIMPLE_REPLY_BYTES;
     }
 
-    /** A request is answered; {@code error} is null when it succeeded. */
-    void ended(Request request, @Nullable NbdError error) {
+    /** A request will never be answered. */
+    void abandoned(Request request) {
+        uncount(request);
+        request.releaseBuffer();
+        recycle(request);
+        if (!disconnected) {
+            connection.abort();
+        }
+    }
+
+    private void uncount(Request request) {
         requests--;
         if (request.command() == Wire.CMD_READ || request.command() == Wire.CMD_WRITE) {
             bytes -= request.length();
         }
+    }
+
+    /** A request is answered; {@code error} is null when it succeeded. */
+    void ended(Request request, @Nullable NbdError error) {
+        uncount(request);
         if (disconnected) {
             request.releaseBuffer();
             recycle(request);

@@ -53,7 +53,7 @@ public final class AsyncDisk {
         return store;
     }
 
-    /** Reads and appends exactly {@code length} bytes to a direct buffer that has room for them. */
+    /** Reads and appends exactly {@code length} bytes, or when it fails none, to a direct buffer that has room for them. */
     public void read(long offset, ByteBuf target, int length, IoCompletion done) {
         int cached = 0;
         if (length <= INLINE_BYTES) {
@@ -68,7 +68,7 @@ public final class AsyncDisk {
                 return;
             }
         }
-        start(Kind.READ, offset + cached, length - cached, target, done);
+        start(Kind.READ, offset + cached, length - cached, target, cached, done);
     }
 
     /**
@@ -109,6 +109,10 @@ public final class AsyncDisk {
     }
 
     private void start(Kind kind, long offset, long length, @Nullable ByteBuf buffer, IoCompletion done) {
+        start(kind, offset, length, buffer, 0, done);
+    }
+
+    private void start(Kind kind, long offset, long length, @Nullable ByteBuf buffer, int cached, IoCompletion done) {
         Operation operation = free.poll();
         if (operation == null) {
             operation = new Operation();
@@ -117,6 +121,7 @@ public final class AsyncDisk {
         operation.offset = offset;
         operation.length = length;
         operation.buffer = buffer;
+        operation.cached = cached;
         operation.done = done;
         workers.submit(operation);
     }
@@ -126,6 +131,7 @@ public final class AsyncDisk {
         private Kind kind = Kind.READ;
         private long offset;
         private long length;
+        private int cached;
         private @Nullable ByteBuf buffer;
         private @Nullable IoCompletion done;
         private @Nullable DiskException failure;
@@ -162,6 +168,11 @@ public final class AsyncDisk {
         private void ended() {
             IoCompletion completion = present(done);
             DiskException outcome = failure;
+            if (outcome != null && cached > 0) {
+                // All or nothing: the caller may want to fill the buffer from elsewhere.
+                ByteBuf target = present(buffer);
+                target.writerIndex(target.writerIndex() - cached);
+            }
             buffer = null;
             done = null;
             failure = null;

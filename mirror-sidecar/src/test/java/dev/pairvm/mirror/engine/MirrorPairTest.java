@@ -169,6 +169,11 @@ class MirrorPairTest {
             public void failed(NbdError error) {
                 done.completeExceptionally(new AssertionError("answered " + error));
             }
+
+            @Override
+            public void abandon() {
+                done.completeExceptionally(new AssertionError("abandoned"));
+            }
         };
     }
 

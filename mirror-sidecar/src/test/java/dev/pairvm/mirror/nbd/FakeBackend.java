@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 final class FakeBackend implements NbdBackend {
     private final byte[] bytes;
     private final Queue<Runnable> held = new ArrayDeque<>();
+    private final Queue<NbdReply> heldReplies = new ArrayDeque<>();
     private final AtomicInteger heldCount = new AtomicInteger();
     private volatile boolean holding;
     private volatile @Nullable NbdError error;
@@ -41,10 +42,22 @@ final class FakeBackend implements NbdBackend {
     /** Answers what was held; on the event loop only. */
     void release() {
         holding = false;
+        heldReplies.clear();
         Runnable next;
         while ((next = held.poll()) != null) {
             heldCount.decrementAndGet();
             next.run();
+        }
+    }
+
+    /** Gives up what was held; on the event loop only. */
+    void abandonHeld() {
+        holding = false;
+        held.clear();
+        NbdReply next;
+        while ((next = heldReplies.poll()) != null) {
+            heldCount.decrementAndGet();
+            next.abandon();
         }
     }
 
@@ -67,6 +80,7 @@ final class FakeBackend implements NbdBackend {
         if (holding) {
             heldCount.incrementAndGet();
             held.add(work);
+            heldReplies.add(reply);
         } else {
             work.run();
         }
@@ -120,5 +134,10 @@ final class FakeBackend implements NbdBackend {
                 at = end;
             }
         });
+    }
+
+    @Override
+    public void clientGone(int remaining) {
+        calls.add("gone, remaining " + remaining);
     }
 }

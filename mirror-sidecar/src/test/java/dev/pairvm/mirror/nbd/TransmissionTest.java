@@ -283,6 +283,24 @@ class TransmissionTest {
         }
     }
 
+    /** A client whose request will never be answered must not wait for ever: it is disconnected and asks again. */
+    @Test
+    void abandonedRequestsCloseTheirConnection() throws Exception {
+        try (ServerFixture fixture = serving();
+                TestClient client = TestClient.opened(fixture.address(), "root", true);
+                TestClient other = TestClient.opened(fixture.address(), "root", true)) {
+            fixture.backend.hold();
+            client.send(WRITE, 0, 0, 4096, new byte[4096]);
+            client.send(FLUSH, 0, 0, 0);
+            Awaitility.await().until(() -> fixture.backend.held() == 2);
+            fixture.onLoop(fixture.backend::abandonHeld);
+            assertThat(client.closedByServer()).isTrue();
+            assertThat(other.error(FLUSH, 0, 0, 0)).isZero();
+            everyBufferComesBack(fixture);
+            assertThat(fixture.backend.calls).contains("gone, remaining 1");
+        }
+    }
+
     @Test
     void disconnectWaitsForWhatIsUnderWay() throws Exception {
         try (ServerFixture fixture = serving();
@@ -316,7 +334,10 @@ class TransmissionTest {
                 client.reset();
             }
             Awaitility.await().until(() -> fixture.server.connections() == 1);
-            assertThat(fixture.backend.calls).as("half a write is no write").isEmpty();
+            assertThat(fixture.backend.calls)
+                    .as("half a write is no write")
+                    .hasSize(3)
+                    .containsOnly("gone, remaining 1");
             assertThat(healthy.error(WRITE, 0, 0, 4, new byte[4])).isZero();
         }
     }

@@ -107,12 +107,26 @@ class AsyncDiskTest {
     @Test
     void coldReadIsServedByAWorker() throws Exception {
         roundTrip(4096, false);
-        image.evict();
-        ByteBuf target = Unpooled.directBuffer(4096);
+        for (int cached : new int[] {0, 1000}) {
+            image.evictAllBut(cached);
+            ByteBuf target = Unpooled.directBuffer(4096);
+            Outcomes read = new Outcomes(1);
+            onLoop(() -> disk.read(4096, target, 4096, read.next()));
+            assertThat(read.await()).containsExactly((DiskException) null);
+            assertThat(target).isEqualTo(bytes(4096, 3));
+        }
+    }
+
+    /** So that the peer's bytes can be put into the same buffer. */
+    @Test
+    void failedReadLeavesTheBufferAsItWas() throws Exception {
+        image.evictAllBut(1000);
+        image.failReads(2000, 3000, Errno.EIO);
+        ByteBuf target = Unpooled.directBuffer(4106).writeZero(10);
         Outcomes read = new Outcomes(1);
-        onLoop(() -> disk.read(4096, target, 4096, read.next()));
-        assertThat(read.await()).containsExactly((DiskException) null);
-        assertThat(target).isEqualTo(bytes(4096, 3));
+        onLoop(() -> disk.read(0, target, 4096, read.next()));
+        assertThat(read.await()).doesNotContainNull();
+        assertThat(target.writerIndex()).isEqualTo(10);
     }
 
     @Test

@@ -30,7 +30,7 @@ final class SimFile implements BlockFile {
     private Random random = new Random(0);
     private @Nullable CountDownLatch flushGate;
     private int flushes;
-    private boolean cold;
+    private int mostCached = Integer.MAX_VALUE;
     private boolean closed;
 
     SimFile(int size) {
@@ -67,9 +67,9 @@ final class SimFile implements BlockFile {
         flushGate = gate;
     }
 
-    /** Nothing is in the page cache: {@link #readCached} finds nothing. */
-    synchronized void evict() {
-        cold = true;
+    /** Only the first so many bytes of each read are in the page cache. */
+    synchronized void evictAllBut(int bytes) {
+        mostCached = bytes;
     }
 
     /** The power goes during the n-th write from now (1 = the next), of which any sectors may have reached the disk. */
@@ -128,7 +128,6 @@ final class SimFile implements BlockFile {
         if (readError != null && offset < badTo && offset + length > badFrom) {
             throw new DiskException(path(), Operation.READ, offset, length, readError);
         }
-        cold = false;
         MemorySegment target = MemorySegment.ofAddress(address).reinterpret(length);
         int present = (int) Math.clamp(cached.length - offset, 0, length);
         target.fill((byte) 0);
@@ -137,11 +136,9 @@ final class SimFile implements BlockFile {
 
     @Override
     public int readCached(long offset, long address, int length) throws DiskException {
-        if (cold) {
-            return 0;
-        }
-        read(offset, address, length);
-        return length;
+        int cachedBytes = Math.min(length, mostCached);
+        read(offset, address, cachedBytes);
+        return cachedBytes;
     }
 
     @Override
