@@ -137,6 +137,8 @@ final class Standing implements CasDesk.Listener {
             }
             case Event.GuestKilled killed -> {
                 side.guest.killed();
+                // What it had sent must never be carried out, least of all when this side leads again some day.
+                side.held.drop(side.out);
                 attachIfReady();
             }
             case Event.HandOverRequested order -> handOver(order);
@@ -316,7 +318,6 @@ final class Standing implements CasDesk.Listener {
         }
         if (!side.guest.dead()) {
             side.guest.kill();
-            side.held.drop(side.out);
         }
         outdateIfUnlisted();
         boolean listed = arbiter.inSync().contains(side.self()) || !side.rules.promotesOnlyInSync();

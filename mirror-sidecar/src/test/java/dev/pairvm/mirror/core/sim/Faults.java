@@ -22,8 +22,8 @@ final class Faults {
         for (int i = 0; i < weights.length; i++) {
             weights[i] = world.oneIn(3) ? 5 : 1;
         }
-        weights[14] = world.oneIn(12) ? 1 : 0;
-        weights[15] = world.oneIn(15) ? 1 : 0;
+        weights[14] = world.oneIn(10) ? 8 : 0;
+        weights[15] = world.oneIn(12) ? 8 : 0;
         next();
     }
 

@@ -179,6 +179,15 @@ final class SimMirror {
         switch (effect) {
             case Effect.ReadArbiter e -> sim.arbiter.read(this, e);
             case Effect.CasArbiter e -> sim.arbiter.cas(this, e);
+            case Effect.Send(CopyId peer, Message.Attach m) -> {
+                sim.world.met(
+                        switch (m.kind()) {
+                            case CONTINUE -> World.Branch.CONTINUED;
+                            case RECONCILE -> World.Branch.RECONCILED;
+                            case RESYNC -> World.Branch.RESYNCED;
+                        });
+                sim.net.send(this, new SimNet.Frame(m, NONE));
+            }
             case Effect.Send e -> sim.net.send(this, new SimNet.Frame(e.message(), NONE));
             case Effect.SendWrite e ->
                 sim.net.send(
@@ -331,7 +340,7 @@ final class SimMirror {
 
     private void write(long io, int disk, long offset, long[] words, boolean fua) {
         int first = node.disk.cell(disk, offset);
-        if (sim.diskErrors && sim.world.oneIn(400)) {
+        if (sim.diskErrors && sim.world.oneIn(60)) {
             sim.world.met(World.Branch.DISK_ERROR);
             io(latency(), () -> deliver(new Event.LocalFailed(io, 5, Event.LocalFailed.Kind.WRITE)));
             return;
