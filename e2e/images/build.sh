@@ -41,9 +41,9 @@ build_qemu() {
   write_image qemu "$key" '["/usr/bin/pairvm-launch"]' "" "$layers/os.tar" "$layers/app.tar"
 }
 
-build_mirror() { build_java mirror mirror-sidecar ""; }
+build_mirror() { build_java mirror mirror-sidecar "" '["run"]'; }
 
-build_operator() { build_java operator operator 65532:65532; }
+build_operator() { build_java operator operator 65532:65532 '[]'; }
 
 main() {
   local names=()
@@ -59,7 +59,7 @@ main() {
   done
   [ ${#names[@]} -gt 0 ] || names=(qemu mirror operator)
   need_root "unpacking root file systems with their owners"
-  need mmdebstrap tar sha256sum flock gcc
+  need mmdebstrap tar sha256sum flock openssl
   mkdir -p "$CACHE/trees"
   exec 9> "$CACHE/.lock"
   flock -n 9 || { say "another build of images is running, waiting for it"; flock 9; }

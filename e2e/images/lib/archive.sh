@@ -19,7 +19,7 @@ have_image() {
   say "$1: image is there already"
 }
 
-# write_image NAME KEY ENTRYPOINT-JSON USER LAYER... : CACHE/NAME.tar holds pairvm/NAME:dev
+# write_image NAME KEY ENTRYPOINT-JSON[,"Cmd":JSON] USER LAYER... : CACHE/NAME.tar holds pairvm/NAME:dev
 write_image() {
   local name=$1 key=$2 entrypoint=$3 user=$4 dir=$WORK/image.$1 layer digest ids="" files=""
   shift 4

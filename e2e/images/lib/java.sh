@@ -79,6 +79,7 @@ train() {
   mkdir -p "$root"
   for tree in "$@"; do cp -a "$tree/." "$root/"; done
   mkdir -p "$root"/{proc,dev,tmp,run/pairvm,sys}
+  [ ! -x "$HERE/$name/standalone.sh" ] || "$HERE/$name/standalone.sh" "$root" /train 67108864 a b
   say "$name: recording a run for the class cache"
   # a name space for mounts and network: the run may do what it likes with both
   unshare --mount --net --pid --fork --propagation private sh -euc '
@@ -96,14 +97,14 @@ train() {
   rm -rf "$root"
 }
 
-# build_java NAME MODULE USER
+# build_java NAME MODULE USER WORDS-JSON : WORDS are the arguments when the pod gives none
 build_java() {
-  local name=$1 module=$2 user=$3 tree jars jre key layers=$WORK/$1 jar
+  local name=$1 module=$2 user=$3 words=$4 tree jars jre key layers=$WORK/$1 jar
   JDK=$(java_home)
   tree=$(os_tree "$name")
   jars=$(jars_of "$module")
   jre=$(jre)
-  key=$({ cat "$tree.key" "$HERE/lib/java.sh" "$HERE/lib/archive.sh" "$HERE/$name"/{start,train,jvm.options}; echo "$jars $jre"; } | sha256sum | cut -c1-16)
+  key=$({ cat "$tree.key" "$HERE/lib/java.sh" "$HERE/lib/archive.sh" "$HERE/$name"/{start,train,jvm.options}; cat "$HERE/$name"/*.sh 2> /dev/null; echo "$jars $jre"; } | sha256sum | cut -c1-16)
   have_image "$name" "$key" && return
   mkdir -p "$layers/app" "$layers/lib"
   for jar in "$jars"/lib/*.jar; do stage "$layers/lib" 0644 "$jar" "opt/pairvm/lib/$(basename "$jar")"; done
@@ -118,5 +119,5 @@ build_java() {
   layer_of_tree "$jre" "$layers/jre.tar"
   layer_of_tree "$layers/lib" "$layers/lib.tar"
   layer_of_tree "$layers/app" "$layers/app.tar"
-  write_image "$name" "$key" "[\"/usr/bin/pairvm-$name\"]" "$user" "$layers"/{os,jre,lib,app}.tar
+  write_image "$name" "$key" "[\"/usr/bin/pairvm-$name\"],\"Cmd\":$words" "$user" "$layers"/{os,jre,lib,app}.tar
 }
