@@ -34,7 +34,7 @@ cmd_down() {
   release_loops_of
   remove_cgroup
   rm -rf "$LAB"/run/{cuts,*.pid,*.stopped}
-  if [ "$wipe" = --wipe ]; then rm -rf "${LAB:?}"/{nodes,etcd,pki,log,images,made,boot,bin}; fi
+  if [ "$wipe" = --wipe ]; then rm -rf "${LAB:?}"/{nodes,etcd,pki,log,images,made,boot}; fi
   nothing_is_left
 }
 
@@ -56,7 +56,6 @@ nothing_is_left() {
   x=$(for h in $(hierarchies); do ls -d "$h/$P" 2> /dev/null; done | xargs); [ -z "$x" ] || left="$left\n  cgroups: $x"
   x=$(awk '{print $5}' /proc/self/mountinfo | grep -F "$LAB/" | xargs); [ -z "$x" ] || left="$left\n  mounts: $x"
   x=$(loops_of | xargs); [ -z "$x" ] || left="$left\n  loop devices: $x"
-  x=$(grep -lsF "$LAB/boot/" /proc/[0-9]*/cmdline | cut -d/ -f3 | grep -vw $$ | xargs); [ -z "$x" ] || left="$left\n  processes of the lab: $x"
   [ -z "$left" ] || { printf "lab: down left something behind:$left\n" >&2; return 1; }
 }
 

@@ -21,5 +21,5 @@ until ctr version > /dev/null 2>&1; do sleep 0.05; done
 /pairvm/boot/node-images.sh
 keep kubelet /pairvm/bin/kubelet --config=/etc/kubelet.yaml --kubeconfig=$K/$NAME.kubeconfig --hostname-override="$NAME" --node-ip="$(node_ip "$NAME")" --v=1 &
 keep kube-proxy /pairvm/bin/kube-proxy --config=/etc/kube-proxy.yaml &
-[ ! -x /pairvm/bin/pairvm-lab-volumes ] || keep volumes /pairvm/bin/pairvm-lab-volumes --node="$NAME" --kubeconfig=$K/volumes.kubeconfig --dir=/var/lib/pairvm-volumes &
+keep volumes /pairvm/bin/pairvm-lab-volumes --prefix="$P" --node="$NAME" --kubeconfig=$K/volumes.kubeconfig --dir=/var/lib/pairvm-volumes &
 while :; do wait; sleep 1; done
