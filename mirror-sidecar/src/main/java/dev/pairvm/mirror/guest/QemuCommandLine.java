@@ -1,22 +1,247 @@
 package dev.pairvm.mirror.guest;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.pairvm.api.mirror.MirrorConfig;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 
-/** Turns a machine's description into QEMU's arguments. Pure: touches nothing. */
+/**
+ * Turns a machine's description into QEMU's arguments. Pure: touches nothing.
+ *
+ * <p>Where a user's word goes into an argument it either passes a narrow pattern, or goes in as a JSON string, so that none can add
+ * an option. The same description gives the same arguments on both hosts but for the accelerator and {@code -incoming}; live
+ * migration depends on it.
+ */
 public final class QemuCommandLine {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern WORD = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
+    private static final Pattern CPU_MODEL = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._+-]{0,62}");
+    private static final Pattern UUID = Pattern.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}");
+    private static final Pattern MAC = Pattern.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}");
+    private static final Pattern MACHINE = Pattern.compile("(pc|q35|pc-(i440fx|q35)-[0-9]{1,2}\\.[0-9]{1,2})");
+    /** virtio-blk's bound on a serial number. */
+    private static final int MAX_SERIAL_BYTES = 20;
+    /** What SMBIOS strings and QEMU take without complaint. */
+    private static final int MAX_SMBIOS_BYTES = 255;
+    /** QEMU waits this long for a mirror that is restarting before it fails the guest's requests; a day is "for ever". */
+    private static final int RECONNECT_SECONDS = 86_400;
+
+    private final MirrorConfig config;
+    private final GuestFiles files;
+    private final Accelerator accelerator;
+    private final List<String> taps;
+    private final boolean cloudInitImage;
 
     /**
      * @param taps names of the host's tap devices, one per interface of the guest, in the same order
+     * @param cloudInitImage whether {@link GuestFiles#cloudInitImage()} exists and is to be attached
      * @throws IllegalArgumentException naming the field that QEMU could not be told safely
      */
     public QemuCommandLine(
             MirrorConfig config, GuestFiles files, Accelerator accelerator, List<String> taps, boolean cloudInitImage) {
-        throw new UnsupportedOperationException();
+        this.config = config;
+        this.files = files;
+        this.accelerator = accelerator;
+        this.taps = List.copyOf(taps);
+        this.cloudInitImage = cloudInitImage;
+        check();
+    }
+
+    private void check() {
+        MirrorConfig.Guest guest = config.guest();
+        matches("machine", config.machine(), WORD);
+        matches("machineType", guest.machineType(), MACHINE);
+        matches("cpu.model", guest.cpu().model(), CPU_MODEL);
+        matches("firmware.uuid", guest.firmware().uuid(), UUID);
+        range("cpu.sockets", guest.cpu().sockets(), 1, 512);
+        range("cpu.cores", guest.cpu().cores(), 1, 512);
+        range("cpu.threads", guest.cpu().threads(), 1, 512);
+        range(
+                "vcpus",
+                (long) guest.cpu().sockets() * guest.cpu().cores() * guest.cpu().threads(),
+                1,
+                512);
+        range("memoryMib", guest.memoryMib(), 1, 1 << 24);
+        guest.firmware().serial().ifPresent(serial -> printable("firmware.serial", serial, MAX_SMBIOS_BYTES));
+        guest.kernelArgs().ifPresent(arguments -> {
+            if (!guest.firmware().efi()) {
+                throw new IllegalArgumentException(
+                        "kernelArgs can be given to a guest with EFI firmware only: the kernel"
+                                + " is on the guest's disk, and systemd's EFI stub is what reads them from SMBIOS");
+            }
+            printable("kernelArgs", arguments, MAX_SMBIOS_BYTES - 64);
+        });
+        for (MirrorConfig.Disk disk : config.disks()) {
+            matches("disk name", disk.name(), WORD);
+            disk.serial().ifPresent(serial -> printable("serial of disk " + disk.name(), serial, MAX_SERIAL_BYTES));
+            disk.bootOrder().ifPresent(order -> range("bootOrder of disk " + disk.name(), order, 1, 1000));
+        }
+        if (taps.size() != guest.interfaces().size()) {
+            throw new IllegalArgumentException(
+                    guest.interfaces().size() + " interfaces need as many taps, got " + taps.size());
+        }
+        taps.forEach(tap -> matches("tap", tap, WORD));
+        guest.interfaces().forEach(card -> matches("mac of interface " + card.name(), card.mac(), MAC));
+    }
+
+    private static void matches(String field, String value, Pattern pattern) {
+        if (!pattern.matcher(value).matches()) {
+            throw new IllegalArgumentException(field + " must match " + pattern + ", got \"" + value + "\"");
+        }
+    }
+
+    private static void range(String field, long value, long least, long most) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException(field + " must be from " + least + " to " + most + ", got " + value);
+        }
+    }
+
+    private static void printable(String field, String value, int maxBytes) {
+        boolean clean = value.chars().allMatch(c -> c >= 0x20 && c < 0x7f);
+        if (!clean || value.getBytes(StandardCharsets.UTF_8).length > maxBytes || value.isEmpty()) {
+            throw new IllegalArgumentException(
+                    field + " must be 1 to " + maxBytes + " printable ASCII characters, got \"" + value + "\"");
+        }
+    }
+
+    /** The uuid that is among the arguments and tells this machine's QEMU from any other process. */
+    String uuid() {
+        return config.guest().firmware().uuid();
     }
 
     /** The arguments, without the program's name; none contains a line break. */
     public List<String> arguments(StartMode mode) {
-        throw new UnsupportedOperationException();
+        MirrorConfig.Guest guest = config.guest();
+        List<String> all = new ArrayList<>(List.of("-name", "guest=" + config.machine(), "-uuid", uuid()));
+        all.addAll(List.of("-S", "-nodefaults", "-no-user-config", "-display", "none"));
+        all.addAll(List.of("-machine", "type=" + guest.machineType()));
+        all.addAll(accelerator.arguments());
+        MirrorConfig.Cpu cpu = guest.cpu();
+        all.addAll(List.of(
+                "-cpu",
+                cpu.model(),
+                "-smp",
+                "sockets=%d,cores=%d,threads=%d".formatted(cpu.sockets(), cpu.cores(), cpu.threads())));
+        all.addAll(List.of("-m", "size=" + guest.memoryMib() + "M"));
+        all.addAll(firmware(guest));
+        // The mirror hears of it and decides; QEMU stays, so that even a mirror that was away can ask what happened.
+        all.addAll(List.of("-action", "panic=pause,shutdown=pause,reboot=reset"));
+        all.addAll(List.of("-boot", "strict=on"));
+        all.addAll(List.of("-qmp", "unix:" + escaped(files.qmpSocket()) + ",server=on,wait=off"));
+        disks(all);
+        cards(all, guest);
+        all.addAll(List.of(
+                "-chardev",
+                "socket,id=console,path=" + escaped(files.serialSocket()) + ",server=on,wait=off",
+                "-serial",
+                "chardev:console"));
+        device(all, object("driver", "pvpanic"));
+        all.addAll(List.of("-object", "rng-builtin,id=rng"));
+        device(all, object("driver", "virtio-rng-pci").put("id", "rngdev").put("rng", "rng"));
+        if (mode == StartMode.INCOMING) {
+            all.addAll(List.of("-incoming", "defer"));
+        }
+        return all;
+    }
+
+    private static List<String> firmware(MirrorConfig.Guest guest) {
+        List<String> all = new ArrayList<>();
+        if (guest.firmware().efi()) {
+            // Settings of the firmware do not outlive QEMU: its variables are a fresh copy at each start, as on the
+            // other host.
+            all.addAll(List.of(
+                    "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
+                    "-drive", "if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd"));
+        }
+        guest.firmware()
+                .serial()
+                .ifPresent(serial -> all.addAll(
+                        List.of("-smbios", "type=1,uuid=" + guest.firmware().uuid() + ",serial=" + doubled(serial))));
+        guest.kernelArgs()
+                .ifPresent(arguments -> all.addAll(List.of(
+                        "-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=" + doubled(arguments))));
+        return all;
+    }
+
+    private void disks(List<String> all) {
+        // Boot order counts from 1 and may have gaps; machines that give none boot from the first disk.
+        boolean ordered =
+                config.disks().stream().anyMatch(disk -> disk.bootOrder().isPresent());
+        for (int i = 0; i < config.disks().size(); i++) {
+            MirrorConfig.Disk disk = config.disks().get(i);
+            ObjectNode node = object("driver", "nbd");
+            node.set(
+                    "server",
+                    object("type", "unix").put("path", files.nbdSocket().toString()));
+            node.put("export", disk.name())
+                    .put("reconnect-delay", RECONNECT_SECONDS)
+                    .put("node-name", "disk" + i)
+                    .put("discard", "unmap")
+                    .put("detect-zeroes", "off");
+            node.set("cache", JSON.createObjectNode().put("direct", false).put("no-flush", false));
+            all.addAll(List.of("-blockdev", node.toString()));
+            ObjectNode device = object("driver", "virtio-blk-pci")
+                    .put("id", "blk" + i)
+                    .put("drive", "disk" + i)
+                    .put("write-cache", "on")
+                    // The mirror never reports a lasting error to a guest it can still serve; if it does, the guest
+                    // shall see it.
+                    .put("werror", "report")
+                    .put("rerror", "report");
+            disk.serial().ifPresent(serial -> device.put("serial", serial));
+            if (ordered) {
+                disk.bootOrder().ifPresent(order -> device.put("bootindex", order));
+            } else if (i == 0) {
+                device.put("bootindex", 1);
+            }
+            device(all, device);
+        }
+        if (cloudInitImage) {
+            all.addAll(List.of(
+                    "-blockdev",
+                    object("driver", "file")
+                            .put("filename", files.cloudInitImage().toString())
+                            .put("read-only", true)
+                            .put("node-name", "cidata")
+                            .toString()));
+            device(
+                    all,
+                    object("driver", "virtio-blk-pci").put("id", "cidatadev").put("drive", "cidata"));
+        }
+    }
+
+    private void cards(List<String> all, MirrorConfig.Guest guest) {
+        for (int i = 0; i < taps.size(); i++) {
+            all.addAll(List.of(
+                    "-netdev", "tap,id=net%d,ifname=%s,script=no,downscript=no,vhost=off".formatted(i, taps.get(i))));
+            // No option ROM: nothing boots from the network, and both hosts need not have the same one.
+            device(
+                    all,
+                    object("driver", "virtio-net-pci")
+                            .put("id", "nic" + i)
+                            .put("netdev", "net" + i)
+                            .put("mac", guest.interfaces().get(i).mac())
+                            .put("romfile", ""));
+        }
+    }
+
+    private static void device(List<String> all, ObjectNode device) {
+        all.addAll(List.of("-device", device.toString()));
+    }
+
+    private static ObjectNode object(String key, String value) {
+        return JSON.createObjectNode().put(key, value);
+    }
+
+    /** In QEMU's {@code key=value,…} syntax a comma in a value is written twice. */
+    private static String doubled(String value) {
+        return value.replace(",", ",,");
+    }
+
+    private static String escaped(Object path) {
+        return doubled(path.toString());
     }
 }

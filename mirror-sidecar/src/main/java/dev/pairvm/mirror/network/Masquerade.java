@@ -16,7 +16,11 @@ final class Masquerade {
     static final String GUEST = "10.0.2.2";
     /** The same on both hosts, so that the guest's ARP entry for its gateway stays true when the guest moves. */
     static final String GATEWAY_MAC = "02:00:0a:00:02:01";
-    /** Where the mirror serves DHCP; the guest asks port 67, which a process without CAP_NET_BIND_SERVICE can not have. */
+    /**
+     * Where the mirror serves DHCP; the guest asks port 67, which a process without CAP_NET_BIND_SERVICE can not have. The ports
+     * are rewritten packet by packet, for address translation does not take up a broadcast from 0.0.0.0; the checksum, which many
+     * DHCP clients leave out, is taken away with it.
+     */
     static final int DHCP_PORT = 10067;
 
     private Masquerade() {}
@@ -49,8 +53,8 @@ final class Masquerade {
                     ip saddr 10.0.2.0/24 oifname "%s" masquerade
                   }
                   chain dhcp_request {
-                    type nat hook prerouting priority -100; policy accept;
-                    iifname "pvnat" udp dport 67 redirect to :%d
+                    type filter hook prerouting priority -300; policy accept;
+                    iifname "pvnat" udp dport 67 udp dport set %d udp checksum set 0
                   }
                   chain dhcp_strangers {
                     type filter hook input priority 0; policy accept;
