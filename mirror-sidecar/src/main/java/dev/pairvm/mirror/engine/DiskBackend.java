@@ -40,8 +40,8 @@ final class DiskBackend implements NbdBackend {
     }
 
     @Override
-    public void read(long offset, int length, ByteBuf target, NbdReply reply) {
-        counters.read(length);
+    public void read(long offset, int length, ByteBuf target, NbdReply client) {
+        NbdReply reply = counters.read(length, client);
         if (standby.getAsBoolean()) {
             // A prepared QEMU probes its disks while it is paused. No guest runs behind it, so these bytes decide
             // nothing.
@@ -53,9 +53,13 @@ final class DiskBackend implements NbdBackend {
 
     @Override
     public void write(long offset, ByteBuf payload, boolean fua, NbdReply reply) {
-        counters.write(payload.readableBytes());
         core.accept(new Event.WriteReceived(
-                requests.open(counters.timed(reply), payload), index, offset, payload.readableBytes(), false, fua));
+                requests.open(counters.write(payload.readableBytes(), reply), payload),
+                index,
+                offset,
+                payload.readableBytes(),
+                false,
+                fua));
     }
 
     @Override
@@ -88,8 +92,7 @@ final class DiskBackend implements NbdBackend {
 
     @Override
     public void flush(NbdReply reply) {
-        counters.flush();
-        core.accept(new Event.FlushReceived(requests.open(reply, null), index));
+        core.accept(new Event.FlushReceived(requests.open(counters.flush(reply), null), index));
     }
 
     @Override

@@ -2,30 +2,28 @@ package dev.pairvm.mirror.engine;
 
 import dev.pairvm.mirror.nbd.NbdReply;
 
-/** Told of the guest's requests, for metrics. */
+/** Sees the guest's requests come and go, for metrics: each method gives a reply that passes the answer on. */
 interface DiskCounters {
-    void read(int bytes);
+    NbdReply read(int bytes, NbdReply reply);
 
-    void write(int bytes);
+    NbdReply write(int bytes, NbdReply reply);
 
-    void flush();
-
-    /** A reply that measures the time until it is answered. */
-    NbdReply timed(NbdReply reply);
+    NbdReply flush(NbdReply reply);
 
     /** Counts nothing. */
     DiskCounters NONE = new DiskCounters() {
         @Override
-        public void read(int bytes) {}
+        public NbdReply read(int bytes, NbdReply reply) {
+            return reply;
+        }
 
         @Override
-        public void write(int bytes) {}
+        public NbdReply write(int bytes, NbdReply reply) {
+            return reply;
+        }
 
         @Override
-        public void flush() {}
-
-        @Override
-        public NbdReply timed(NbdReply reply) {
+        public NbdReply flush(NbdReply reply) {
             return reply;
         }
     };

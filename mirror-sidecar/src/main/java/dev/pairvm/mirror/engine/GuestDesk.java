@@ -50,7 +50,8 @@ final class GuestDesk implements GuestPort {
     private boolean pausedForSwitch;
     private @Nullable MigrationTarget arriving;
     private @Nullable String trouble;
-    private Runnable firstRun = () -> {};
+    private Runnable ran = () -> {};
+    private Runnable moveOver = () -> {};
 
     /** Puts work off; the event loop's timer. */
     interface Timers {
@@ -75,9 +76,14 @@ final class GuestDesk implements GuestPort {
         this.changed = changed;
     }
 
-    /** Called once when the guest's processors first run in this reign. */
-    void onFirstRun(Runnable listener) {
-        firstRun = listener;
+    /** Called each time the guest's processors begin to run. */
+    void onRun(Runnable listener) {
+        ran = listener;
+    }
+
+    /** Called when a move to the peer is over, one way or the other. */
+    void onMoveOver(Runnable listener) {
+        moveOver = listener;
     }
 
     /** A guest that survived a restart of this mirror. */
@@ -189,7 +195,10 @@ final class GuestDesk implements GuestPort {
                     return guest.kill();
                 })
                 .thenCompose(killed -> killed)
-                .thenRun(() -> core.accept(new Event.GuestKilled()));
+                .thenRun(() -> {
+                    moveOver.run();
+                    core.accept(new Event.GuestKilled());
+                });
     }
 
     @Override
@@ -216,6 +225,7 @@ final class GuestDesk implements GuestPort {
                 .whenComplete((_, failure) -> {
                     if (failure != null) {
                         leaving = null;
+                        moveOver.run();
                         LOG.warn("the guest could not be moved, it goes on here", failure);
                         core.accept(new Event.HandOverAbandoned());
                     } else {
@@ -231,6 +241,7 @@ final class GuestDesk implements GuestPort {
         MigrationSource moving = leaving;
         leaving = null;
         pausedForSwitch = false;
+        moveOver.run();
         if (moving != null) {
             moving.cancel().exceptionally(failure -> failed("a migration could not be cancelled", failure));
         }
@@ -280,10 +291,7 @@ final class GuestDesk implements GuestPort {
     void heard(GuestEvent event) {
         LOG.info("guest: {}", event);
         switch (event) {
-            case GuestEvent.Ran _ -> {
-                firstRun.run();
-                firstRun = () -> {};
-            }
+            case GuestEvent.Ran _ -> ran.run();
             case GuestEvent.Crashed crashed -> {
                 if (onCrash == MirrorConfig.OnCrash.RESTART && mayRun) {
                     guest.reset().exceptionally(failure -> failed("the crashed guest could not be restarted", failure));

@@ -15,6 +15,7 @@ import io.netty.channel.EventLoop;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -44,11 +45,12 @@ public final class MirrorEngine {
     private final StoreEffects store;
     private final ArbiterEffects arbiter;
     private final PeerPort peer;
-    private final Channels channels;
+    private final Function<CopyId, CompletableFuture<Path>> mover;
     private final GatePort gate;
     private final GuestPort guest;
     private final Reign reign;
     private final Runnable changed;
+    private final Runnable ticked;
     private final LongSupplier bootNanos;
     private final CompletableFuture<Void> readyToExit = new CompletableFuture<>();
     private CoreView view;
@@ -58,12 +60,6 @@ public final class MirrorEngine {
     /** Payload of the frame whose step runs; the core's effects name it by its seq. */
     private @Nullable ByteBuf framePayload;
 
-    /** Byte streams to the peer, beside the protocol. */
-    public interface Channels {
-        /** A local unix socket whose bytes reach the peer's end of the channel of this name. */
-        CompletableFuture<Path> open(String name);
-    }
-
     /** Everything the engine hands effects to; built by the assembly. */
     record Parts(
             PairCore core,
@@ -72,12 +68,13 @@ public final class MirrorEngine {
             StoreEffects store,
             ArbiterEffects arbiter,
             PeerPort peer,
-            Channels channels,
+            Function<CopyId, CompletableFuture<Path>> mover,
             GatePort gate,
             GuestPort guest,
             Reign reign,
             LongSupplier bootNanos,
-            Runnable changed) {}
+            Runnable changed,
+            Runnable ticked) {}
 
     /** Wires the parts; nothing happens before {@link #start}. */
     MirrorEngine(Parts parts) {
@@ -87,11 +84,12 @@ public final class MirrorEngine {
         store = parts.store();
         arbiter = parts.arbiter();
         peer = parts.peer();
-        channels = parts.channels();
+        mover = parts.mover();
         gate = parts.gate();
         guest = parts.guest();
         reign = parts.reign();
         changed = parts.changed();
+        ticked = parts.ticked();
         bootNanos = parts.bootNanos();
         pump = new EventPump(core, bootNanos, this::begin, this::stepEnded);
         view = core.view();
@@ -106,6 +104,7 @@ public final class MirrorEngine {
 
     private void tick() {
         lastTickNanos = bootNanos.getAsLong();
+        ticked.run();
         post(new Event.Tick());
     }
 
@@ -135,6 +134,11 @@ public final class MirrorEngine {
     public void postBeacon(Event.BeaconHeard beacon) {
         reign.heardPeer(beacon.receivedAt());
         post(beacon);
+    }
+
+    /** Something that the report shows has changed outside the core. */
+    void reportChanged() {
+        changed.run();
     }
 
     /** When the loop last came round, nanoseconds of CLOCK_BOOTTIME; the beacons carry its age. Any thread may read it roughly. */
@@ -202,7 +206,7 @@ public final class MirrorEngine {
             case Effect.PrepareStandbyGuest() -> guest.prepareStandby();
             case Effect.BeginHandOver(CopyId to) -> {
                 LOG.info("handing the guest over to copy {}", to);
-                guest.beginHandOver(channels.open(MIGRATION));
+                guest.beginHandOver(mover.apply(to));
             }
             case Effect.PublishView() -> changed.run();
             case Effect.RaiseProblem(Problem problem) -> {
@@ -225,9 +229,6 @@ public final class MirrorEngine {
             }
         }
     }
-
-    /** Name of the channel on which a guest moves. */
-    public static final String MIGRATION = "migration";
 
     private void begin(Effect.CasArbiter cas) {
         view().arbiter()

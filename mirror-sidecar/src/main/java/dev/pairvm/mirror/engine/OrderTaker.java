@@ -10,6 +10,7 @@ import dev.pairvm.mirror.core.Event;
 import dev.pairvm.mirror.core.Role;
 import java.time.Duration;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Takes the operator's orders. Safety: an order decided on an older epoch is refused before anything else is looked at, for what
@@ -18,9 +19,9 @@ import java.util.Optional;
 final class OrderTaker implements OrderDesk {
     private final MirrorConfig config;
     private final MirrorEngine engine;
-    private final GuestDesk guest;
+    private final @Nullable GuestDesk guest;
 
-    OrderTaker(MirrorConfig config, MirrorEngine engine, GuestDesk guest) {
+    OrderTaker(MirrorConfig config, MirrorEngine engine, @Nullable GuestDesk guest) {
         this.config = config;
         this.engine = engine;
         this.guest = guest;
@@ -37,6 +38,9 @@ final class OrderTaker implements OrderDesk {
             case MirrorOrder.Switchover switchover -> take(switchover, view);
             case MirrorOrder.Leave leave -> take(leave, view);
             case MirrorOrder.SetRunning set -> {
+                if (guest == null) {
+                    yield new Outcome.Impossible("this mirror serves disks only");
+                }
                 guest.wish(set.running(), Duration.ofSeconds(set.graceSeconds()));
                 yield new Outcome.Begun();
             }

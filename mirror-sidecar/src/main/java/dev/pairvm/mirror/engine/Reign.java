@@ -46,15 +46,19 @@ final class Reign {
                 NOT_MEASURED));
     }
 
-    /** The guest's processors run for the first time in this reign. */
+    /** The guest's processors run; only the first time in a reign is measured. */
     void guestRuns() {
-        last = last.map(t -> new MirrorReport.Transition(
-                t.kind(),
-                t.epoch(),
-                t.from(),
-                t.at(),
-                t.detectedMillis(),
-                t.detectedMillis() == NOT_MEASURED ? NOT_MEASURED : millis(bootNanos.getAsLong() - lastSignOfLife)));
+        last = last.map(t -> t.guestRunningMillis() != NOT_MEASURED
+                ? t
+                : new MirrorReport.Transition(
+                        t.kind(),
+                        t.epoch(),
+                        t.from(),
+                        t.at(),
+                        t.detectedMillis(),
+                        t.detectedMillis() == NOT_MEASURED
+                                ? NOT_MEASURED
+                                : millis(bootNanos.getAsLong() - lastSignOfLife)));
     }
 
     private static long millis(long nanos) {

@@ -121,6 +121,7 @@ class MirrorPairTest {
                 nobody,
                 new Reign(System::nanoTime, InstantSource.system()),
                 System::nanoTime,
+                () -> {},
                 () -> {}));
         end.engine(engine[0]);
         Optional<Superblock> found = store.superblock() instanceof StoredSuperblock.Found known

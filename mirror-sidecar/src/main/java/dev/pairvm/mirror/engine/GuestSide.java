@@ -1,0 +1,117 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.guest.CloudInitImage;
+import dev.pairvm.mirror.guest.GuestControl;
+import dev.pairvm.mirror.guest.GuestEvent;
+import dev.pairvm.mirror.guest.GuestFiles;
+import dev.pairvm.mirror.guest.GuestState;
+import dev.pairvm.mirror.guest.QemuCommandLine;
+import dev.pairvm.mirror.link.MonotonicClock;
+import dev.pairvm.mirror.network.Gate;
+import dev.pairvm.mirror.network.NetworkException;
+import dev.pairvm.mirror.network.PodNetwork;
+import io.netty.channel.EventLoop;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** The guest of this side with its network, put together. */
+record GuestSide(
+        GuestPort guest,
+        GatePort gate,
+        @Nullable GuestDesk desk,
+        @Nullable GuestControl control,
+        EventLoop loop) {
+    /** No guest: disks only. */
+    static GuestSide none(EventLoop loop, Consumer<Event> core) {
+        DisksOnly nobody = new DisksOnly(core);
+        return new GuestSide(nobody, nobody, null, null, loop);
+    }
+
+    static GuestSide open(
+            MirrorSettings settings,
+            EventLoop loop,
+            MonotonicClock clock,
+            Reign reign,
+            Consumer<Event> core,
+            Runnable changed)
+            throws IOException, NetworkException {
+        MirrorConfig config = settings.config();
+        GuestFiles files = new GuestFiles(settings.runDirectory());
+        PodNetwork network = new PodNetwork(
+                config.guest().interfaces(),
+                config.guest().hostname(),
+                Set.of(config.link().port(), settings.controlPort(), settings.healthPort()),
+                settings.runDirectory().resolve("network"));
+        network.prepare();
+        boolean cloudInit = CloudInitImage.write(settings.cloudInit(), files.cloudInitImage());
+        Late<GuestDesk> late = new Late<>();
+        Consumer<GuestEvent> heard = event -> late.get().heard(event);
+        GuestControl control = new GuestControl(
+                new QemuCommandLine(config, files, settings.accelerator(), network.taps(), cloudInit),
+                files,
+                loop,
+                heard);
+        GuestDesk desk = new GuestDesk(
+                control,
+                network,
+                settings.runner(),
+                config,
+                core,
+                (delay, task) -> loop.schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS),
+                changed);
+        desk.onRun(reign::guestRuns);
+        late.set(desk);
+        return new GuestSide(desk, new KernelGate(network.gate(clock::nanos)), desk, control, loop);
+    }
+
+    /** Finds a QEMU of an earlier life; true if it runs the guest. */
+    boolean adopt(Duration limit) throws ExecutionException, InterruptedException {
+        GuestControl qemu = control;
+        if (qemu == null) {
+            return false;
+        }
+        CompletableFuture<GuestState> found = new CompletableFuture<>();
+        loop.execute(() -> qemu.adopt().whenComplete((state, failure) -> {
+            if (failure != null) {
+                found.completeExceptionally(failure);
+            } else {
+                if (state.isGuestAlive()) {
+                    guest.foundAlive();
+                }
+                found.complete(state);
+            }
+        }));
+        try {
+            return found.get(limit.toMillis(), TimeUnit.MILLISECONDS).isGuestAlive();
+        } catch (TimeoutException e) {
+            throw new ExecutionException("QEMU of an earlier life could not be looked at within " + limit, e);
+        }
+    }
+
+    /** The kernel's gate as the engine sees it. */
+    private record KernelGate(Gate gate) implements GatePort {
+        @Override
+        public void renew(long untilNanos) throws NetworkException {
+            gate.renew(untilNanos);
+        }
+
+        @Override
+        public void openUnlimited() throws NetworkException {
+            gate.openUnlimited();
+        }
+
+        @Override
+        public void shut() throws NetworkException {
+            gate.shut();
+        }
+    }
+}

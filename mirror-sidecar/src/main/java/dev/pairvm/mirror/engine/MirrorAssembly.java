@@ -1,0 +1,281 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.mirror.arbiter.Arbiter;
+import dev.pairvm.mirror.arbiter.FileArbiter;
+import dev.pairvm.mirror.arbiter.KubernetesAccess;
+import dev.pairvm.mirror.arbiter.LeaseArbiter;
+import dev.pairvm.mirror.control.ControlServer;
+import dev.pairvm.mirror.control.HealthServer;
+import dev.pairvm.mirror.control.MirrorMetrics;
+import dev.pairvm.mirror.core.CoreConfig;
+import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.core.PairCore;
+import dev.pairvm.mirror.core.Superblock;
+import dev.pairvm.mirror.guest.GuestFiles;
+import dev.pairvm.mirror.link.LinkSetupException;
+import dev.pairvm.mirror.link.MonotonicClock;
+import dev.pairvm.mirror.nbd.NbdExport;
+import dev.pairvm.mirror.nbd.NbdExports;
+import dev.pairvm.mirror.nbd.NbdLimits;
+import dev.pairvm.mirror.nbd.NbdServer;
+import dev.pairvm.mirror.network.NetworkException;
+import dev.pairvm.mirror.store.AsyncDisk;
+import dev.pairvm.mirror.store.CopyStore;
+import dev.pairvm.mirror.store.DiskSetupException;
+import dev.pairvm.mirror.store.IoWorkers;
+import dev.pairvm.mirror.store.StoredSuperblock;
+import io.netty.channel.EventLoop;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.internal.ContextInternal;
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Wires one mirror process, by hand, from the disks up; read it from top to bottom to see how the parts meet. */
+public final class MirrorAssembly {
+    private static final Logger LOG = LoggerFactory.getLogger(MirrorAssembly.class);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(8);
+    private static final Duration ADOPT_LIMIT = Duration.ofSeconds(20);
+    /** The report and the metrics follow silent facts (round trip, resync progress) at this pace. */
+    private static final long REFRESH_MILLIS = 1000;
+
+    private final Vertx vertx;
+    private final MirrorEngine engine;
+    private final IoWorkers workers;
+    private final CopyStore store;
+    private final NbdServer nbd;
+    private final CountDownLatch ended = new CountDownLatch(1);
+
+    private MirrorAssembly(Vertx vertx, MirrorEngine engine, IoWorkers workers, CopyStore store, NbdServer nbd) {
+        this.vertx = vertx;
+        this.engine = engine;
+        this.workers = workers;
+        this.store = store;
+        this.nbd = nbd;
+    }
+
+    /**
+     * Opens the copy, finds a guest of an earlier life, connects, and lets the core begin.
+     *
+     * @throws DiskSetupException a disk can not be used as configured
+     * @throws LinkSetupException TLS material or the link's port can not be used
+     * @throws IOException a socket, a file or a device does not work
+     * @throws NetworkException the pod's network can not be set up
+     * @throws ExecutionException a port is taken
+     */
+    public static MirrorAssembly start(MirrorSettings settings)
+            throws DiskSetupException, LinkSetupException, IOException, NetworkException, ExecutionException,
+                    InterruptedException {
+        MirrorConfig config = settings.config();
+        LOG.info(
+                "mirror {} of copy {} of machine {}/{}",
+                settings.version(),
+                config.copy(),
+                config.namespace(),
+                config.machine());
+        MonotonicClock clock = MonotonicClock.boottime();
+
+        // One event loop carries everything of this machine.
+        Vertx vertx = Vertx.vertx(new VertxOptions()
+                .setPreferNativeTransport(true)
+                .setEventLoopPoolSize(1)
+                .setWorkerPoolSize(1)
+                .setInternalBlockingPoolSize(1));
+        Context context = vertx.getOrCreateContext();
+        EventLoop loop = ((ContextInternal) context).nettyEventLoop();
+
+        // Disks.
+        IoWorkers workers = IoWorkers.forDisks(config.disks().size());
+        CopyStore store = CopyStore.open(config.disks(), workers, loop);
+        Optional<Superblock> superblock = superblock(store);
+
+        // Arbiter.
+        Arbiter arbiter = settings.arbiterFile()
+                .<Arbiter>map(file -> new FileArbiter(file, loop))
+                .orElseGet(() -> new LeaseArbiter(
+                        vertx,
+                        context,
+                        KubernetesAccess.inCluster(settings.environment(), config.namespace()),
+                        config.lease()));
+
+        // The core and its engine.
+        Late<MirrorEngine> late = new Late<>();
+        LateChange changed = new LateChange();
+        GuestRequests requests = new GuestRequests();
+        Reign reign = new Reign(clock::nanos, InstantSource.system());
+        MirrorMetrics metrics = new MirrorMetrics(settings.version(), config.machine(), config.copy());
+        LinkPort link = new LinkPort(settings, loop, clock, late::get, new LinkPort.LinkMeters() {
+            @Override
+            public void linkDown(CopyId peer, String cause) {
+                metrics.linkDown(peer, cause);
+            }
+
+            @Override
+            public void linkRefused(String reason) {
+                metrics.linkRefused(reason);
+            }
+        });
+        GuestSide guestSide = settings.disksOnly()
+                ? GuestSide.none(loop, event -> late.get().post(event))
+                : GuestSide.open(
+                        settings, loop, clock, reign, event -> late.get().post(event), changed);
+        GuestMover mover =
+                new GuestMover(link.streams(), settings.runDirectory().resolve("leaving.sock"));
+        GuestDesk desk = guestSide.desk();
+        if (desk != null) {
+            desk.onMoveOver(mover::close);
+            mover.serve(() -> desk);
+        }
+        MirrorEngine engine = new MirrorEngine(new MirrorEngine.Parts(
+                new PairCore(core(config)),
+                loop,
+                requests,
+                new StoreEffects(
+                        store,
+                        workers,
+                        loop,
+                        requests,
+                        link,
+                        event -> late.get().post(event)),
+                new ArbiterEffects(arbiter, event -> late.get().post(event)),
+                link,
+                mover::open,
+                guestSide.gate(),
+                guestSide.guest(),
+                reign,
+                clock::nanos,
+                changed,
+                link::loopTicked));
+        late.set(engine);
+
+        // What others may ask.
+        ReportWriter reports = new ReportWriter(config, engine, guestSide.guest(), reign, link, settings.version());
+        ControlServer control = new ControlServer(
+                vertx, settings.tls(), config.machineUid(), reports, new OrderTaker(config, engine, desk));
+        changed.listener(() -> {
+            metrics.show(reports.report());
+            control.reportChanged();
+        });
+        HealthServer health = new HealthServer(vertx, new Healthy(engine, clock), metrics);
+
+        onContext(context, () -> control.listen(settings.controlPort()).mapEmpty());
+        onContext(context, () -> health.listen(settings.healthPort()).mapEmpty());
+
+        // The core begins; only then may requests and frames arrive.
+        boolean guestAlive = guestSide.adopt(ADOPT_LIMIT);
+        loop.submit(() -> engine.start(new Event.Started(superblock, store.hot(), store.dirty(), guestAlive)))
+                .get();
+        NbdServer nbd = NbdServer.onUnixSocket(
+                new GuestFiles(settings.runDirectory()).nbdSocket(),
+                loop,
+                exports(config, store, requests, engine, metrics),
+                NbdLimits.DEFAULT);
+        Meeting meeting = new Meeting(settings, loop, arbiter, link);
+        loop.submit(meeting::listen).get().get();
+        loop.submit(() -> {
+                    meeting.begin();
+                    loop.scheduleAtFixedRate(
+                            () -> metrics.show(reports.report()),
+                            REFRESH_MILLIS,
+                            REFRESH_MILLIS,
+                            TimeUnit.MILLISECONDS);
+                })
+                .get();
+        return new MirrorAssembly(vertx, engine, workers, store, nbd);
+    }
+
+    private static Optional<Superblock> superblock(CopyStore store) throws DiskSetupException {
+        for (String disk : store.damagedLogs()) {
+            LOG.warn("the activity log of disk {} is damaged: the whole disk is compared with the peer", disk);
+        }
+        return switch (store.superblock()) {
+            case StoredSuperblock.Blank() -> Optional.empty();
+            case StoredSuperblock.Found(Superblock found) -> Optional.of(found);
+            case StoredSuperblock.Damaged(boolean ours, String reason) ->
+                // Safety: a damaged copy may be the only one; nothing here may decide that it is blank.
+                throw new DiskSetupException("the copy's superblock can not be trusted: " + reason
+                        + (ours ? "; restore the volume" : "; is it somebody else's?")
+                        + " or replace this copy by an empty volume if the other copy is in sync");
+        };
+    }
+
+    private static CoreConfig core(MirrorConfig config) {
+        return new CoreConfig(
+                config.machineUid(),
+                config.copy(),
+                config.disks().stream().map(MirrorConfig.Disk::sizeBytes).toList(),
+                config.timing(),
+                config.slowPeer() == MirrorConfig.SlowPeer.SUSPEND,
+                CoreConfig.DEFAULT_HOT_EXTENTS,
+                new SecureRandom().nextLong() | 1,
+                CoreConfig.Waits.DEFAULT);
+    }
+
+    private static NbdExports exports(
+            MirrorConfig config, CopyStore store, GuestRequests requests, MirrorEngine engine, MirrorMetrics metrics) {
+        List<NbdExport> exports = new ArrayList<>();
+        List<AsyncDisk> disks = store.disks();
+        for (int i = 0; i < disks.size(); i++) {
+            MirrorConfig.Disk disk = config.disks().get(i);
+            exports.add(NbdExport.writable(
+                    disk.name(),
+                    disk.sizeBytes(),
+                    new DiskBackend(
+                            i,
+                            disks.get(i),
+                            requests,
+                            engine::post,
+                            engine::isStandby,
+                            new MeteredDisk(metrics.disk(disk.name())))));
+        }
+        return new NbdExports(exports);
+    }
+
+    private interface Starting {
+        Future<Void> begin();
+    }
+
+    private static void onContext(Context context, Starting starting) throws ExecutionException, InterruptedException {
+        CompletableFuture<Void> started = new CompletableFuture<>();
+        context.runOnContext(ignored ->
+                starting.begin().onSuccess(done -> started.complete(null)).onFailure(started::completeExceptionally));
+        started.get();
+    }
+
+    /** Blocks until {@link #stop} has ended. */
+    public void awaitEnd() throws InterruptedException {
+        ended.await();
+    }
+
+    /** Stops in order: what is under way ends, the peer is told, files are closed. Any thread, once. */
+    public void stop() {
+        try {
+            engine.stop().get(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            LOG.warn("not everything ended in time; the next life compares what was under way", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        nbd.close();
+        workers.close();
+        store.close();
+        vertx.close();
+        ended.countDown();
+    }
+}

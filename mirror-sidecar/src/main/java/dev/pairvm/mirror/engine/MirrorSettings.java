@@ -1,0 +1,40 @@
+package dev.pairvm.mirror.engine;
+
+import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.mirror.guest.Accelerator;
+import dev.pairvm.mirror.link.TlsFiles;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Everything a mirror process is told from outside.
+ *
+ * @param config the machine, from the operator
+ * @param tls certificate, key and authority
+ * @param cloudInit directory of the guest's cloud-init data; need not exist
+ * @param runDirectory shared with QEMU's container
+ * @param controlPort HTTPS for the operator
+ * @param healthPort probes and metrics
+ * @param arbiterFile a file in place of the Lease, for benchmarks
+ * @param disksOnly no guest and no network
+ * @param runner whether this pod has a QEMU container
+ * @param accelerator what executes the guest
+ * @param podAddress the pod's address on the pod network
+ * @param environment where the API server is
+ * @param version of this build
+ */
+public record MirrorSettings(
+        MirrorConfig config,
+        TlsFiles tls,
+        Path cloudInit,
+        Path runDirectory,
+        int controlPort,
+        int healthPort,
+        Optional<Path> arbiterFile,
+        boolean disksOnly,
+        boolean runner,
+        Accelerator accelerator,
+        Optional<String> podAddress,
+        Map<String, String> environment,
+        String version) {}
