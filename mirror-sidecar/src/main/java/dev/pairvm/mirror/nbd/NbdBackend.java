@@ -3,8 +3,8 @@ package dev.pairvm.mirror.nbd;
 import io.netty.buffer.ByteBuf;
 
 /**
- * What serves the requests of one export. The server has checked each of them: the range lies inside the export, writes come
- * only to writable ones, and alignment is right.
+ * What serves the requests of one export. The server has checked each of them: the range lies inside the export and is not
+ * empty, writes come only to writable ones, and alignment is right.
  *
  * <p>Every method is called on the event loop and must return soon; the answer may come at any time later, or never: requests
  * that are held count against their own connection's bounds only. Several requests are out at once, from several connections,

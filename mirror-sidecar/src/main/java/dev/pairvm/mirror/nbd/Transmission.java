@@ -116,6 +116,12 @@ final class Transmission {
             refuse(command, cookie, refusal);
             return Progress.AGAIN;
         }
+        if (length == 0 && command != Wire.CMD_FLUSH) {
+            // Left open by the protocol; nothing to do, so the backends need not know of it.
+            in.skipBytes(Wire.REQUEST_BYTES);
+            replyEmpty(command, cookie);
+            return Progress.AGAIN;
+        }
         long charge = command == Wire.CMD_READ || command == Wire.CMD_WRITE ? length : 0;
         full = requests >= limits.maxInFlightRequests()
                 || bytes > 0 && charge > 0 && bytes + charge > limits.maxInFlightBytes();
@@ -288,10 +294,6 @@ final class Transmission {
         }
         if (!structured) {
             reply.setInt(0, Wire.SIMPLE_REPLY_MAGIC).setInt(4, 0).setLong(8, request.cookie());
-        } else if (length == 0) {
-            reply.release();
-            chunk(Wire.REPLY_NONE, request.cookie(), 0);
-            return;
         } else {
             reply.setInt(0, Wire.STRUCTURED_REPLY_MAGIC)
                     .setShort(4, Wire.REPLY_FLAG_DONE)
@@ -325,6 +327,14 @@ final class Transmission {
             chunk(Wire.REPLY_ERROR, cookie, 6).writeInt(error.wire()).writeShort(0);
         } else {
             simple(cookie, error.wire());
+        }
+    }
+
+    private void replyEmpty(int command, long cookie) {
+        if (structured && command == Wire.CMD_READ) {
+            chunk(Wire.REPLY_NONE, cookie, 0);
+        } else {
+            simple(cookie, 0);
         }
     }
 

@@ -131,6 +131,21 @@ class TransmissionTest {
     }
 
     @Test
+    void emptyRequestsSucceedAndNeverReachTheBackend() throws Exception {
+        for (boolean structured : new boolean[] {false, true}) {
+            try (ServerFixture fixture = serving();
+                    TestClient client = TestClient.opened(fixture.address(), "root", structured)) {
+                for (int command : new int[] {READ, WRITE, TRIM, CACHE, ZEROES}) {
+                    assertThat(client.error(command, 0, ServerFixture.SIZE, 0)).isZero();
+                    assertThat(client.error(command, 0, ServerFixture.SIZE + 1, 0))
+                            .isNotZero();
+                }
+                assertThat(fixture.backend.calls).isEmpty();
+            }
+        }
+    }
+
+    @Test
     void blockStatusJoinsCutsAndLimits() throws Exception {
         try (ServerFixture fixture = serving();
                 TestClient client = TestClient.openedWithBlockStatus(fixture.address(), "root")) {
