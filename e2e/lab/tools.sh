@@ -2,6 +2,8 @@
 # A group of binaries is built once per state of its pins, and kept in ~/.cache/pairvm/tools/GROUP-KEY.
 
 DEBIAN_PACKAGES="runc containernetworking-plugins busybox-static conntrack iproute2 nftables openssl tcpdump util-linux procps kmod curl jq gcc libc6-dev"
+# The mirror's tests let these judge its NBD server and store.
+DEBIAN_PACKAGES="$DEBIAN_PACKAGES libnbd-bin python3-libnbd nbdkit qemu-utils fio"
 TOOL_GROUPS="kube etcd containerd helm own"
 TOOLS=$HERE/../tools
 
