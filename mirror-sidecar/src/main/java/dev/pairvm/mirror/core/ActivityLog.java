@@ -152,12 +152,12 @@ final class ActivityLog {
     }
 
     private void pump() {
-        while (!writing && !waiting.isEmpty()) {
+        while (!waiting.isEmpty()) {
             GuestRequest head = waiting.peek();
             if (allHot(head)) {
                 waiting.remove();
                 begin(head);
-            } else if (!heat()) {
+            } else if (writing || !heat()) {
                 return;
             }
         }

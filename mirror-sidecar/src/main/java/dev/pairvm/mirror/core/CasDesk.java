@@ -3,6 +3,7 @@ package dev.pairvm.mirror.core;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -77,6 +78,7 @@ final class CasDesk {
     private long retryAt;
     private long idleReadAt;
     private long nonces;
+    private @Nullable SortedSet<CopyId> others;
     private @Nullable Wish wish;
     private @Nullable Boolean reachable;
 
@@ -117,8 +119,17 @@ final class CasDesk {
         return now == null ? null : now.kind();
     }
 
-    /** Every copy that the record may list in sync: the record's and those of all open attempts. */
-    SortedSet<CopyId> largerSet() {
+    /** Other copies that the record may list in sync: the record's and those of all open attempts. Asked in every step, so kept. */
+    SortedSet<CopyId> others() {
+        SortedSet<CopyId> kept = others;
+        if (kept == null) {
+            kept = computeOthers();
+            others = kept;
+        }
+        return kept;
+    }
+
+    private SortedSet<CopyId> computeOthers() {
         TreeSet<CopyId> all = new TreeSet<>();
         ArbiterRecord arbiter = known;
         boolean shrunk = !rules.unconfirmedShrinkCounts() && inDoubt(Kind.SHRINK);
@@ -130,7 +141,8 @@ final class CasDesk {
                 all.addAll(attempt.next.inSync());
             }
         }
-        return all;
+        all.remove(config.self());
+        return Collections.unmodifiableSortedSet(all);
     }
 
     /** Reads the record, unless a read is on its way or the pause after a failure is not over. */
@@ -195,6 +207,7 @@ final class CasDesk {
                     new ArbiterRecord(
                             base.epoch().next(), now.active(), now.inSync(), base.mode(), nonce, base.addresses()));
             open.add(attempt);
+            others = null;
         }
         attempt.perhapsSent++;
         long token = out.token();
@@ -246,6 +259,7 @@ final class CasDesk {
         if (before != null && seenVersion.equals(version)) {
             if (!rules.unchangedVersionProvesNothing()) {
                 open.clear();
+                others = null;
             }
             listener.observed(arbiter, false, token);
             return;
@@ -275,6 +289,7 @@ final class CasDesk {
         version = newVersion;
         knownAt = out.token();
         open.clear();
+        others = null;
         asked.clear();
         retryAt = out.now();
     }
@@ -297,6 +312,7 @@ final class CasDesk {
         failed(Problem.Kind.ARBITER_UNREACHABLE, event.why());
         if (attempt != null && --attempt.perhapsSent == 0) {
             open.remove(attempt);
+            others = null;
             listener.notSent(attempt.kind);
         }
     }

@@ -129,7 +129,7 @@ public sealed interface Effect {
 
     /** Why this side serves now. */
     enum StartCause {
-        /** The record named this side, and it started. */
+        /** The record named this side, and it started: a migrated guest that never ran here is not continued. */
         STARTED,
         /** The active was lost and this side won the promotion. */
         PROMOTED,

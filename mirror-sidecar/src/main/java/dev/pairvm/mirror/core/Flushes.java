@@ -14,6 +14,7 @@ final class Flushes {
         final List<Runnable> then;
         long io;
         long seq;
+        long sentAt;
         boolean localDone;
         boolean peerDone;
 
@@ -68,6 +69,7 @@ final class Flushes {
 
     private void send(Batch batch) {
         batch.seq = rules.flushesPeer() ? io.sendFlush(batch.disk) : 0;
+        batch.sentAt = out.now();
         batch.peerDone = !rules.flushesPeer();
     }
 
@@ -131,7 +133,14 @@ final class Flushes {
         }
     }
 
-    boolean idle() {
-        return running.stream().allMatch(batch -> batch == null);
+    /** Age in nanoseconds of the oldest flush that the follower has not confirmed, 0 if none. */
+    long oldestUnconfirmed() {
+        long age = 0;
+        for (Batch batch : running) {
+            if (batch != null && batch.seq != 0 && !batch.peerDone) {
+                age = Math.max(age, out.now() - batch.sentAt);
+            }
+        }
+        return age;
     }
 }

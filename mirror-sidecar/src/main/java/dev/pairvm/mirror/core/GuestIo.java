@@ -275,20 +275,15 @@ final class GuestIo {
         forEachBegunWrite(op -> to.addRange(op.disk, op.offset, op.length));
     }
 
-    /** Age in nanoseconds of the oldest write that the follower has not acknowledged, 0 if none. */
+    /** Age in nanoseconds of the oldest write or flush that the follower has not acknowledged, 0 if none. */
     long oldestUnacknowledged() {
-        long[] age = {0};
+        long[] age = {flushes.oldestUnconfirmed()};
         forEachBegunWrite(op -> {
             if (op.seq != 0 && !op.peerDone) {
                 age[0] = Math.max(age[0], out.now() - op.sentAt);
             }
         });
         return age[0];
-    }
-
-    /** The follower may have been slow because this side was: ages count from now. */
-    boolean quiet() {
-        return inFlight() == 0 && flushes.idle();
     }
 
     int inFlight() {

@@ -31,6 +31,7 @@ final class Lead {
     private boolean diskFailed;
     private boolean over;
     private long awaitUntil;
+    private long reconcileUntil;
     private long gateUntil;
 
     Lead(Side side, Effect.StartCause cause) {
@@ -143,6 +144,7 @@ final class Lead {
             serveIfAllowed();
         } else {
             awaitUntil = side.out.after(side.config.waits().activeReturnsMillis());
+            reconcileUntil = side.out.after(2L * side.config.waits().activeReturnsMillis());
             followed.attachIfPossible();
         }
     }
@@ -223,9 +225,7 @@ final class Lead {
 
     /** Other copies that the record may list in sync. */
     SortedSet<CopyId> others() {
-        TreeSet<CopyId> others = new TreeSet<>(side.desk.largerSet());
-        others.remove(side.self());
-        return others;
+        return side.desk.others();
     }
 
     boolean alone() {
@@ -305,6 +305,10 @@ final class Lead {
         }
         followed.tick();
         boolean waited = ready || side.out.now() >= awaitUntil;
+        if (waited && !ready && attachedLink() != null && side.out.now() >= reconcileUntil) {
+            followed.lose("comparing takes too long; it is filled while the guest runs instead");
+            wishShrink();
+        }
         if (!alone() && waited && followed.mayBeDropped() && !handOver.deciding()) {
             wishShrink();
         }

@@ -86,9 +86,4 @@ class Rules {
     boolean comparesReturningLog() {
         return true;
     }
-
-    /** A copy persists SYNCING before its first byte changes. */
-    boolean persistsSyncingFirst() {
-        return true;
-    }
 }

@@ -591,7 +591,7 @@ final class Standing implements CasDesk.Listener {
             return;
         }
         attaching = true;
-        boolean fill = wanted.kind() == Message.AttachKind.RESYNC && side.rules.persistsSyncingFirst();
+        boolean fill = wanted.kind() == Message.AttachKind.RESYNC;
         String uid = side.desk.uid();
         side.superblock.change(
                 durable -> {

@@ -98,12 +98,6 @@ public enum Mutants {
         boolean comparesReturningLog() {
             return false;
         }
-    }),
-    OVERWRITE_WITHOUT_SYNCING_MARK(new Rules() {
-        @Override
-        boolean persistsSyncingFirst() {
-            return false;
-        }
     });
 
     private final Rules rules;

@@ -56,7 +56,8 @@ final class SimArbiter {
             from.later(2, new Event.ArbiterUnreachable(effect.token(), "connection refused"));
             return;
         }
-        boolean late = !calm && (unreachable ? world.oneIn(3) : world.oneIn(12));
+        boolean grows = effect.next().inSync().size() > stored.inSync().size();
+        boolean late = !calm && (unreachable ? world.oneIn(3) : world.oneIn(grows ? 4 : 10));
         boolean replyLost = unreachable || late || !calm && world.oneIn(12);
         boolean swallowed = unreachable && !late || replyLost && !late && world.oneIn(2);
         if (replyLost) {
