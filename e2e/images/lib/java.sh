@@ -82,12 +82,12 @@ train() {
   [ ! -x "$HERE/$name/standalone.sh" ] || "$HERE/$name/standalone.sh" "$root" /train 67108864 a b
   say "$name: recording a run for the class cache"
   # a name space for mounts and network: the run may do what it likes with both
-  unshare --mount --net --pid --fork --propagation private sh -euc '
+  timeout -k 5 120 unshare --mount --net --pid --fork --kill-child --propagation private sh -euc '
     mount -t proc proc "$1/proc"
     mount --rbind /dev "$1/dev"
     mount -t tmpfs tmp "$1/tmp"
     exec chroot "$1" /usr/bin/env PAIRVM_TRAIN=1 JAVA_AOT="-XX:AOTCacheOutput=/opt/pairvm/classes.aot" \
-      timeout -s TERM 120 sh /usr/lib/pairvm/train' train "$root" > "$CACHE/$name-train.log" 2>&1 9>&- || true
+      sh /usr/lib/pairvm/train' train "$root" > "$CACHE/$name-train.log" 2>&1 9>&- || true
   if [ -s "$root/opt/pairvm/classes.aot" ]; then
     stage "$out" 0644 "$root/opt/pairvm/classes.aot" opt/pairvm/classes.aot
     say "$name: class cache of $(($(stat -c %s "$out/opt/pairvm/classes.aot") >> 20)) MiB"

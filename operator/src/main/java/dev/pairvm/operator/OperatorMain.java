@@ -63,11 +63,15 @@ public final class OperatorMain implements Callable<Integer> {
             CountDownLatch stopped = new CountDownLatch(1);
             Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(stopping, stopped), "shutdown"));
             LOG.info("health and metrics on port {}", http.port());
-            operator.start();
-            stopping.await();
-            LOG.info("stopping");
-            operator.close();
-            stopped.countDown();
+            try {
+                operator.start();
+                stopping.await();
+                LOG.info("stopping");
+                operator.close();
+            } finally {
+                // Also when it never started: the hook would wait for ever, and the process with it.
+                stopped.countDown();
+            }
         }
         return 0;
     }
