@@ -22,6 +22,7 @@ cmd_up() {
   for n in $NODES; do start_node "$n"; done
   wait_until 30 "the lab's own objects (a CRD takes a moment to be served)" apply_manifests
   wait_until 120 "all nodes Ready" nodes_are_ready
+  wait_until 30 "service account of namespace default" kubectl get serviceaccount default
   say "nodes are ready: $NODES"
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Init of the control plane's pid namespace.
 cd "$(dirname "$0")"
-. ./settings.sh; . ./say.sh; . ./processes.sh
+. ./settings.sh; . ./say.sh; . ./processes.sh; . ./node-config.sh
 write_own_pid
 mount -t proc proc /proc
 LOG=$LAB/log RUN=$LAB/run K=$LAB/pki
@@ -30,4 +30,7 @@ keep controller-manager "$BIN/kube-controller-manager" --kubeconfig="$K/controll
 
 keep scheduler "$BIN/kube-scheduler" --kubeconfig="$K/scheduler.kubeconfig" --authentication-kubeconfig="$K/scheduler.kubeconfig" \
   --authorization-kubeconfig="$K/scheduler.kubeconfig" --leader-elect=false --bind-address=127.0.0.1 --profiling=false &
+# Service addresses work for whoever runs in the client's namespace. The name is of a real node, for kube-proxy waits for its object.
+write_proxy_config "${NODES%% *}" "$K/proxy.kubeconfig" > "$LAB/run/client-proxy.yaml"
+keep client-proxy nsenter --net="/run/netns/$(netns_of client)" "$BIN/kube-proxy" --config="$LAB/run/client-proxy.yaml" &
 wait

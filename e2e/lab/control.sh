@@ -1,7 +1,7 @@
 # The control plane: etcd, API server, controller manager, scheduler in a pid namespace of their own; sourced.
 
 start_control_plane() {
-  if alive cp && [ -e "/run/netns/$(netns_of cp)" ]; then make_station cp "$CP_IP"; return; fi
+  if alive cp && [ -e "/run/netns/$(netns_of cp)" ]; then make_station cp "$CP_IP"; rm -f "$LAB"/run/*.stopped; return; fi
   kill_init cp
   remove_station cp
   make_station cp "$CP_IP"

@@ -64,14 +64,14 @@ featureGates: {}
 Y
 }
 
-write_proxy_config() {
-  cat > /etc/kube-proxy.yaml <<Y
+write_proxy_config() { # write_proxy_config HOST KUBECONFIG : on standard output
+  cat <<Y
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
-clientConnection: {kubeconfig: $K/proxy.kubeconfig}
+clientConnection: {kubeconfig: $2}
 mode: nftables
 clusterCIDR: $PODS
-hostnameOverride: $NAME
+hostnameOverride: $1
 oomScoreAdj: 0
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}     # read-only in a network namespace
 metricsBindAddress: "127.0.0.1:10249"

@@ -15,7 +15,8 @@ if [ "$(cgroup_version)" = 2 ]; then       # only leaves may hold processes: mov
   for c in $(cat /sys/fs/cgroup/cgroup.controllers); do echo "+$c" > /sys/fs/cgroup/cgroup.subtree_control; done
 fi
 
-write_containerd_config; write_cni_config; write_kubelet_config; write_proxy_config
+write_containerd_config; write_cni_config; write_kubelet_config
+write_proxy_config "$NAME" $K/proxy.kubeconfig > /etc/kube-proxy.yaml
 keep containerd /pairvm/bin/containerd --config /etc/containerd/config.toml &
 until ctr version > /dev/null 2>&1; do sleep 0.05; done
 /pairvm/boot/node-images.sh

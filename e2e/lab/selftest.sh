@@ -4,8 +4,8 @@
 set -u
 export PAIRVM_LAB=${PAIRVM_LAB:-pairvm-selftest}
 HERE=$(cd "$(dirname "$0")" && pwd)
-LAB=$HERE/lab
-. "$HERE/settings.sh"; LABDIR=$CACHE/lab${P#pairvm}
+. "$HERE/settings.sh"
+LABDIR=$LAB LAB=$HERE/lab
 REPORT=$HERE/../target/failsafe-reports/TEST-dev.pairvm.e2e.Lab.xml
 CASES="" COUNT=0 FAILED=0 ABORT=
 
@@ -106,7 +106,7 @@ cut_outlives_boot() { "$LAB" cut n2 mirror && "$LAB" kill-node n2 && "$LAB" star
 probe_on() { in_probe "$1" true; }
 freeze() { local ip; ip=$(probe_ip n3); "$LAB" freeze-node n3 && not fetch_from n1 "$ip:8080" && "$LAB" thaw-node n3 && eventually 10 fetch_from n1 "$ip:8080"; }
 killed_frozen() { "$LAB" freeze-node n3 && "$LAB" kill-node n3 && "$LAB" start-node n3 && eventually 60 probe_on n3; }
-api_stops() { "$LAB" stop-api && not k get --raw /readyz --request-timeout=2s && pod_pair n1 n1 && mirror_pair n1 n2 && "$LAB" start-api && eventually 10 k get nodes; }
+api_stops() { local two; two=$(probe_ip n2); "$LAB" stop-api && not k get --raw /readyz --request-timeout=2s && ping_from n1 "$two" && mirror_pair n1 n2 && "$LAB" start-api && eventually 10 k get nodes; }
 image_again() { local began=$SECONDS; "$LAB" load-image "$LABDIR/made/busybox.tar" && [ $((SECONDS - began)) -le 5 ]; }
 repairs() { # half of a node is gone: "up" makes it whole
   ip netns del "$(netns_of n3)"; "$LAB" up && eventually 60 probe_on n3; }
@@ -140,7 +140,7 @@ check "net1 is one layer-2 network" all_pairs lan_pair
 check "net2 is one layer-2 network" all_pairs mirror_pair
 check "the client is on the LAN" eval '"$LAB" exec-client busybox ping -c 1 -W 1 "$(lan_ip n2)"'
 check "a service answers on every node" services
-check "the client reaches services" eval 'eventually 10 "$LAB" exec-client curl -sf -m 3 "http://$(k get service probe -o jsonpath="{.spec.clusterIP}")/"'
+check "the client reaches services" eval 'eventually 30 "$LAB" exec-client curl -sf -m 3 "http://$(k get service probe -o jsonpath="{.spec.clusterIP}")/"'
 check "a capture tells the port" capture
 check "cut and heal: lan" cut_lan
 check "cut and heal: mirror" cut_mirror
