@@ -14,15 +14,21 @@ IDLE_SECONDS = 10
 STARTS = 5
 
 
+def jvm(process):
+    """The mirror is the child of the script that starts it again when it is killed."""
+    children = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()
+    return children[0] if children else process.pid
+
+
 def resident_mib(process):
-    for line in open(f"/proc/{process.pid}/status"):
+    for line in open(f"/proc/{jvm(process)}/status"):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise SystemExit("the mirror ended")
 
 
 def cpu_seconds(process):
-    fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()
+    fields = open(f"/proc/{jvm(process)}/stat").read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -27,7 +27,9 @@ jars_of() {
   rm -rf "$target/dependency"
   (cd "$REPO" && JAVA_HOME=$JDK mvn -q -B -pl "$module" -am -DskipTests package dependency:copy-dependencies -DincludeScope=runtime) \
     > "$CACHE/$module-maven.log" 2>&1 9>&- || { tail -n 30 "$CACHE/$module-maven.log" >&2; die "$module does not build, see $CACHE/$module-maven.log"; }
-  rm -rf "$CACHE/java/$module"-* "$WORK/jars"
+  # a few older ones stay: going back to them costs nothing
+  ls -dt "$CACHE/java/$module"-* 2> /dev/null | tail -n +4 | xargs -r rm -rf
+  rm -rf "$WORK/jars"
   mkdir -p "$WORK/jars"/{app,lib,native} "$CACHE/java"
   cp "$target"/pairvm-*.jar "$WORK/jars/app/"
   rm -f "$WORK"/jars/app/*-{tests,sources,javadoc}.jar
