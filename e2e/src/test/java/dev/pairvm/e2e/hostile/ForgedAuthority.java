@@ -66,10 +66,10 @@ public final class ForgedAuthority {
     /** The installation's. */
     public static ForgedAuthority ofInstallation(KubernetesClient client, String namespace)
             throws GeneralSecurityException {
-        Secret secret =
-                client.secrets().inNamespace(namespace).withName(SECRET).get();
+        Secret secret = client.secrets().inNamespace(namespace).withName(SECRET).get();
         if (secret == null) {
-            throw new IllegalStateException("no Secret " + SECRET + " in " + namespace + ": is the operator installed?");
+            throw new IllegalStateException(
+                    "no Secret " + SECRET + " in " + namespace + ": is the operator installed?");
         }
         return new ForgedAuthority(
                 (X509Certificate) CertificateFactory.getInstance("X.509")

@@ -81,7 +81,9 @@ public record NbdAttack(String lie, NbdScript script, long zeros, List<String> a
                         "closed"),
                 of(
                         "a name that is longer than its option",
-                        NbdScript.greeting().option(GO, named("root", 0x7fffff00, 0)).abort(),
+                        NbdScript.greeting()
+                                .option(GO, named("root", 0x7fffff00, 0))
+                                .abort(),
                         "option 7: INVALID length of the export name is wrong",
                         "option 2: ACK",
                         "closed"),

@@ -53,7 +53,8 @@ public final class PodProbe {
     private Answer run(byte[] script, long zeros, String manner, Duration limit) {
         String name = UnixSocketProbe.class.getName();
         String file = FOLDER + "/" + name.replace('.', '/') + ".class";
-        String command = "mkdir -p \"$(dirname " + file + ")\" && echo " + Base64.getEncoder().encodeToString(bytecode())
+        String command = "mkdir -p \"$(dirname " + file + ")\" && echo "
+                + Base64.getEncoder().encodeToString(bytecode())
                 + " | base64 -d > " + file + " && exec " + JAVA
                 + " -Xmx24m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp " + FOLDER + " " + name + " " + NBD + " "
                 + Base64.getEncoder().encodeToString(script) + " " + zeros + " " + manner + " " + limit.toMillis();
