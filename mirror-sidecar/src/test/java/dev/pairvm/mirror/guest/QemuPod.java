@@ -1,0 +1,250 @@
+package dev.pairvm.mirror.guest;
+
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.mirror.nbd.NbdExport;
+import dev.pairvm.mirror.nbd.NbdExports;
+import dev.pairvm.mirror.nbd.NbdLimits;
+import dev.pairvm.mirror.nbd.NbdServer;
+import io.netty.channel.EventLoop;
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+
+/**
+ * A machine's pod on this host: the launcher with real QEMU, an NBD server with a disk in memory, and a guest control. The guest
+ * is a boot sector that says {@code B} at its start and then a dot now and again, and does as it is told over its serial line:
+ * {@code r} reboots, {@code p} powers off, {@code c} panics.
+ */
+final class QemuPod implements AutoCloseable {
+    private static final String BOOT_SECTOR = "fab042baf803ee6631c9bafd03eca8017410baf803ec3c72741b3c70741c"
+            + "3c637420664166f7c1ffff000075ddb02ebaf803eeebd5b0fee664f4ba04"
+            + "06b80020eff4ba0505b001eeebc0";
+
+    final GuestFiles files;
+    final MemoryDisk disk = new MemoryDisk();
+    final BlockingQueue<GuestEvent> events = new LinkedBlockingQueue<>();
+    final QemuCommandLine command;
+    GuestControl guest;
+    private final EventLoop loop;
+    private final NbdServer nbd;
+    private final Process launcher;
+
+    QemuPod(Path directory, EventLoop loop, String uuid, MirrorConfig.Firmware firmware) throws Exception {
+        this.loop = loop;
+        files = new GuestFiles(directory);
+        byte[] boot = HexFormat.of().parseHex(BOOT_SECTOR);
+        System.arraycopy(boot, 0, disk.bytes, 0, boot.length);
+        disk.bytes[510] = 0x55;
+        disk.bytes[511] = (byte) 0xaa;
+        nbd = NbdServer.onUnixSocket(
+                files.nbdSocket(),
+                loop,
+                new NbdExports(List.of(NbdExport.writable("root", disk.bytes.length, disk))),
+                NbdLimits.DEFAULT);
+        boolean cloudInit = CloudInitImage.write(directory.resolve("cloudinit"), files.cloudInitImage());
+        command = new QemuCommandLine(config(uuid, firmware), files, Accelerator.TCG, List.of(), cloudInit);
+        Path log = directory.resolve("launcher.log");
+        ProcessBuilder start = new ProcessBuilder(
+                        "busybox",
+                        "sh",
+                        Path.of("../e2e/images/qemu/pairvm-launch").toString())
+                .redirectOutput(log.toFile())
+                .redirectErrorStream(true);
+        start.environment().put("PAIRVM_RUN", directory.toString());
+        start.environment().put("PAIRVM_QEMU", qemu(directory).toString());
+        launcher = start.start();
+        guest = newGuest();
+    }
+
+    QemuPod(Path directory, EventLoop loop, String uuid) throws Exception {
+        this(directory, loop, uuid, new MirrorConfig.Firmware(false, uuid, Optional.of("serial, with comma")));
+    }
+
+    private GuestControl newGuest() {
+        return new GuestControl(command, files, loop, events::add);
+    }
+
+    private static MirrorConfig config(String uuid, MirrorConfig.Firmware firmware) {
+        return new MirrorConfig(
+                "orders",
+                uuid,
+                "default",
+                new CopyId("a"),
+                "pairvm-orders",
+                List.of(new MirrorConfig.Disk(
+                        "root",
+                        "/nowhere",
+                        MirrorConfig.Disk.Kind.FILE,
+                        1 << 20,
+                        Optional.of("ROOT-1"),
+                        Optional.empty())),
+                MirrorConfig.Timing.DEFAULT,
+                MirrorConfig.SlowPeer.DEGRADE,
+                new MirrorConfig.Link(7400, List.of("eth0")),
+                new MirrorConfig.Guest(
+                        new MirrorConfig.Cpu(1, 1, 1, "max"),
+                        64,
+                        "q35",
+                        firmware,
+                        List.of(),
+                        Optional.empty(),
+                        false,
+                        Optional.empty(),
+                        MirrorConfig.OnCrash.RESTART,
+                        30),
+                true);
+    }
+
+    /** Root of a system with QEMU, as the image builder leaves it, or the host itself. */
+    private static Optional<Path> qemuRoot() {
+        Path built = Path.of(System.getProperty("user.home"), ".cache/pairvm/images/trees/qemu");
+        return List.of(built, Path.of("/")).stream()
+                .filter(root -> Files.isExecutable(root.resolve("usr/bin/qemu-system-x86_64")))
+                .findFirst();
+    }
+
+    static boolean isPossible() {
+        return qemuRoot().isPresent() && Files.isExecutable(Path.of("/usr/bin/busybox"));
+    }
+
+    /** A program that runs that QEMU with its own libraries and firmware. */
+    private static Path qemu(Path directory) throws IOException {
+        Path root = qemuRoot().orElseThrow();
+        String libraries = root + "/usr/lib/x86_64-linux-gnu";
+        String program = root.equals(Path.of("/"))
+                ? "exec qemu-system-x86_64 \"$@\"\n"
+                : "export QEMU_MODULE_DIR=" + libraries + "/qemu\nexec " + root
+                        + "/lib64/ld-linux-x86-64.so.2 --library-path " + libraries + " " + root
+                        + "/usr/bin/qemu-system-x86_64 -L " + root + "/usr/share/qemu -L " + root
+                        + "/usr/share/seabios \"$@\"\n";
+        Path script = directory.resolve("qemu");
+        Files.writeString(script, "#!/bin/sh\n" + program);
+        Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwx------"));
+        return script;
+    }
+
+    /** Does something on the event loop, as the engine would. */
+    <T> CompletableFuture<T> on(Callable<CompletableFuture<T>> action) {
+        CompletableFuture<T> result = new CompletableFuture<>();
+        loop.execute(() -> {
+            try {
+                action.call().whenComplete((value, failure) -> {
+                    if (failure == null) {
+                        result.complete(value);
+                    } else {
+                        result.completeExceptionally(failure);
+                    }
+                });
+            } catch (Exception e) {
+                result.completeExceptionally(e);
+            }
+        });
+        return result;
+    }
+
+    <T> T get(Callable<CompletableFuture<T>> action) throws Exception {
+        return on(action).get(60, TimeUnit.SECONDS);
+    }
+
+    GuestState state() throws Exception {
+        return get(() -> CompletableFuture.completedFuture(guest.state()));
+    }
+
+    /** The next event of this kind; those before it are dropped. */
+    <T extends GuestEvent> T await(Class<T> kind) throws Exception {
+        for (; ; ) {
+            GuestEvent event = events.poll(60, TimeUnit.SECONDS);
+            if (event == null) {
+                throw new AssertionError("no " + kind.getSimpleName() + "; launcher: "
+                        + Files.readString(files.directory().resolve("launcher.log")));
+            }
+            if (kind.isInstance(event)) {
+                return kind.cast(event);
+            }
+        }
+    }
+
+    /** The mirror dies and is started again; QEMU is not told. */
+    GuestState restartMirror() throws Exception {
+        get(() -> {
+            guest.close();
+            events.clear();
+            guest = newGuest();
+            return CompletableFuture.completedFuture("");
+        });
+        return get(() -> guest.adopt());
+    }
+
+    SocketChannel serial() throws IOException {
+        SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+        channel.connect(UnixDomainSocketAddress.of(files.serialSocket()));
+        return channel;
+    }
+
+    static void say(SocketChannel serial, String word) throws IOException {
+        serial.write(ByteBuffer.wrap(word.getBytes(StandardCharsets.US_ASCII)));
+    }
+
+    /** Reads until the guest has said what is wanted; fails after a minute. */
+    static String hear(SocketChannel serial, Predicate<String> enough) throws Exception {
+        CompletableFuture<String> heard = new CompletableFuture<>();
+        Thread.ofVirtual().start(() -> {
+            StringBuilder text = new StringBuilder();
+            ByteBuffer buffer = ByteBuffer.allocate(4096);
+            try {
+                while (!enough.test(text.toString()) && serial.read(buffer) >= 0) {
+                    text.append(StandardCharsets.US_ASCII.decode(buffer.flip()));
+                    buffer.clear();
+                }
+                heard.complete(text.toString());
+            } catch (IOException e) {
+                heard.completeExceptionally(e);
+            }
+        });
+        return heard.get(60, TimeUnit.SECONDS);
+    }
+
+    /** Whether the guest says anything within that time. */
+    static boolean speaks(SocketChannel serial, int millis) throws IOException {
+        serial.configureBlocking(false);
+        ByteBuffer buffer = ByteBuffer.allocate(1 << 16);
+        while (serial.read(buffer) > 0) {
+            buffer.clear(); // what it said before
+        }
+        long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+        try (var selector = serial.provider().openSelector()) {
+            serial.register(selector, SelectionKey.OP_READ);
+            int left = (int) TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+            return selector.select(Math.max(1, left)) > 0;
+        } finally {
+            serial.configureBlocking(true);
+        }
+    }
+
+    @Override
+    public void close() throws Exception {
+        get(() -> guest.kill());
+        guest.close();
+        launcher.destroy();
+        launcher.waitFor(10, TimeUnit.SECONDS);
+        launcher.destroyForcibly();
+        nbd.close();
+    }
+}
