@@ -112,10 +112,12 @@ final class QemuPod implements AutoCloseable {
                 true);
     }
 
-    /** Root of a system with QEMU, as the image builder leaves it, or the host itself. */
+    /** Root of a system with QEMU: {@code PAIRVM_QEMU_ROOT}, else as the image builder leaves it, else the host itself. */
     private static Optional<Path> qemuRoot() {
         Path built = Path.of(System.getProperty("user.home"), ".cache/pairvm/images/trees/qemu");
-        return List.of(built, Path.of("/")).stream()
+        String wished = System.getenv("PAIRVM_QEMU_ROOT");
+        List<Path> roots = wished == null ? List.of(built, Path.of("/")) : List.of(Path.of(wished));
+        return roots.stream()
                 .filter(root -> Files.isExecutable(root.resolve("usr/bin/qemu-system-x86_64")))
                 .findFirst();
     }
