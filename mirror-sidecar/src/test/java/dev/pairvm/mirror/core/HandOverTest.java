@@ -1,0 +1,75 @@
+package dev.pairvm.mirror.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+/** A planned hand-over: the in-sync set stays, and if the compare-and-swap is lost the guest goes on here. */
+class HandOverTest {
+    private static Bench decided() {
+        Bench active = Bench.paired();
+        active.passWithPeer(50).clear();
+        active.on(new Event.HandOverRequested(Bench.B));
+        assertThat(active.has(Effect.BeginHandOver.class)).isTrue();
+        active.on(new Event.GuestDrained());
+        assertThat(active.has(Effect.CasArbiter.class)).as("both flush first").isFalse();
+        active.says(new Message.FlushAck(
+                9, active.session, active.sent(Message.Flush.class).getLast().seq()));
+        return active;
+    }
+
+    @Test
+    void thePeerBecomesActiveWithNothingToResync() {
+        Bench active = decided();
+        assertThat(active.wished().active()).isEqualTo(Bench.B);
+        assertThat(active.wished().inSync()).containsExactly(Bench.A, Bench.B);
+        assertThat(active.has(Effect.CloseGate.class)).isTrue();
+        active.applies("v10");
+        assertThat(active.sent(Message.HandedOver.class).getLast().clean()).isTrue();
+        assertThat(active.last(Effect.OrderEnded.class).refusal()).isEmpty();
+        active.says(new Message.Attach(
+                11, active.session, Message.AttachKind.RECONCILE, Bench.arbiter(11, Bench.B, Bench.A, Bench.B)));
+        assertThat(active.core.role()).isEqualTo(Role.STANDBY);
+    }
+
+    @Test
+    void anArbiterThatCanNotBeReachedLetsTheGuestGoOn() {
+        Bench active = decided();
+        active.on(new Event.ArbiterUnreachable(
+                active.last(Effect.CasArbiter.class).token(), "cut"));
+        assertThat(active.has(Effect.ResumeGuest.class)).isTrue();
+        assertThat(active.core.role()).isEqualTo(Role.ACTIVE);
+        assertThat(active.last(Effect.OrderEnded.class).refusal()).isNotEmpty();
+    }
+
+    @Test
+    void whileItIsInDoubtNobodyServes() {
+        Bench active = decided();
+        active.on(new Event.CasUnresolved(active.last(Effect.CasArbiter.class).token(), "timeout"));
+        active.passWithPeer(100).writes(1, 0, 4096);
+        assertThat(active.replied(1)).isFalse();
+        assertThat(active.core.role()).isNotEqualTo(Role.ACTIVE);
+        assertThat(active.has(Effect.ResumeGuest.class)).isFalse();
+    }
+
+    @Test
+    void aPeerThatIsNotInSyncIsRefused() {
+        Bench active = Bench.alone();
+        active.on(new Event.HandOverRequested(Bench.B));
+        assertThat(active.last(Effect.OrderEnded.class).refusal()).contains("not in sync");
+        assertThat(active.has(Effect.BeginHandOver.class)).isFalse();
+    }
+
+    @Test
+    void theNewActiveContinuesTheGuestInsteadOfBooting() {
+        Bench standby = Bench.standby();
+        standby.passWithPeer(100).says(new Message.HandedOver(10, standby.session, true));
+        standby.reads(Bench.arbiter(10, Bench.B, Bench.A, Bench.B), "v10").applies("v11");
+        standby.says(new Message.Attached(11, standby.session)).granted();
+        standby.says(new Message.FlushAck(
+                11, standby.session, standby.sent(Message.Flush.class).getLast().seq()));
+        assertThat(standby.last(Effect.StartGuest.class))
+                .isEqualTo(new Effect.StartGuest(11, Effect.StartCause.HANDED_OVER));
+        assertThat(standby.sent(Message.HashRequest.class)).isEmpty();
+    }
+}

@@ -1,0 +1,105 @@
+package dev.pairvm.mirror.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** An active starts: raise the epoch, then reconcile with or drop the in-sync peer, then serve. */
+class StartTest {
+    @Test
+    void theFirstStartFormatsABlankDiskBeforeTheEpochRises() {
+        Bench first = new Bench(Bench.A).startedBlank();
+        first.storeKeepsStill = true;
+        first.reads(Bench.arbiter(1, Bench.A, Bench.A), "v1");
+        assertThat(first.has(Effect.CasArbiter.class)).isFalse();
+        first.on(new Event.SuperblockPersisted(
+                first.last(Effect.PersistSuperblock.class).token()));
+        assertThat(first.wished().epoch().value()).isEqualTo(2);
+        first.storeKeepsStill = false;
+        first.applies("v2").on(new Event.Tick());
+        first.on(new Event.SuperblockPersisted(
+                first.last(Effect.PersistSuperblock.class).token()));
+        assertThat(first.last(Effect.StartGuest.class).epoch()).isEqualTo(2);
+    }
+
+    @Test
+    void aBlankDiskIsNeverFormattedLater() {
+        Bench lost = new Bench(Bench.A).startedBlank();
+        lost.reads(Bench.arbiter(5, Bench.A, Bench.A), "v5").pass(10_000);
+        assertThat(lost.has(Effect.CasArbiter.class)).isFalse();
+        assertThat(lost.has(Effect.PersistSuperblock.class)).isFalse();
+        assertThat(lost.core.view().problems()).extracting(Problem::kind).contains(Problem.Kind.DISK_LOST);
+    }
+
+    @Test
+    void aMissingLeaseIsNoFreshStart() {
+        Bench mirror = new Bench(Bench.A).startedBlank();
+        mirror.on(new Event.ArbiterMissing(mirror.last(Effect.ReadArbiter.class).token()))
+                .pass(5_000);
+        assertThat(mirror.has(Effect.CasArbiter.class)).isFalse();
+        assertThat(mirror.core.view().problems()).extracting(Problem::kind).contains(Problem.Kind.ARBITER_LOST);
+    }
+
+    @Test
+    void aRestartedActiveComparesItsHotExtentsBeforeItServes() {
+        Bench active = new Bench(Bench.A);
+        active.on(new Event.Started(
+                Optional.of(Bench.superblock(Bench.A, CopyState.IN_SYNC, 7, 5)),
+                List.of(new Extent(0, 2)),
+                List.of(),
+                true));
+        active.reads(Bench.arbiter(7, Bench.A, Bench.A, Bench.B), "v7");
+        assertThat(active.wished().inSync()).containsExactly(Bench.A, Bench.B);
+        active.applies("v8").linked(Role.IDLE, CopyState.IN_SYNC, 7, 5, Bench.PEER_LIFE);
+        assertThat(active.sent(Message.Attach.class).getLast().kind()).isEqualTo(Message.AttachKind.RECONCILE);
+        active.says(new Message.Attached(8, active.session)).granted();
+        List<Message.HashRequest> asked = active.sent(Message.HashRequest.class);
+        assertThat(asked.stream().mapToLong(Message.HashRequest::length).sum()).isEqualTo(Extent.BYTES);
+        assertThat(active.has(Effect.StartGuest.class)).isFalse();
+
+        for (Message.HashRequest ask : asked) {
+            active.says(new Message.HashReply(
+                    8, active.session, ask.seq(), java.util.Collections.nCopies(16, ChunkHash.ZERO)));
+        }
+        assertThat(active.has(Effect.StartGuest.class)).as("both flush first").isFalse();
+        active.says(new Message.FlushAck(
+                8, active.session, active.sent(Message.Flush.class).getLast().seq()));
+        assertThat(active.has(Effect.StartGuest.class)).isTrue();
+        assertThat(active.has(Effect.ThawGuest.class))
+                .as("an earlier life may have frozen it")
+                .isTrue();
+    }
+
+    @Test
+    void aPeerThatStaysAwayIsShrunkAwayAfterTenSeconds() {
+        Bench active = new Bench(Bench.A).started(Bench.superblock(Bench.A, CopyState.IN_SYNC, 7, 5), false);
+        active.reads(Bench.arbiter(7, Bench.A, Bench.A, Bench.B), "v7")
+                .applies("v8")
+                .clear();
+        active.pass(9_900);
+        assertThat(active.has(Effect.CasArbiter.class)).isFalse();
+        active.pass(200);
+        assertThat(active.wished().inSync()).containsExactly(Bench.A);
+        assertThat(active.has(Effect.StartGuest.class)).isFalse();
+        active.applies("v9");
+        assertThat(active.has(Effect.StartGuest.class)).isTrue();
+    }
+
+    @Test
+    void aForeignDiskIsNotTouched() {
+        Superblock foreign = new Superblock(
+                "uid-other",
+                "uid-l",
+                Bench.A,
+                CopyState.IN_SYNC,
+                dev.pairvm.api.mirror.Epoch.NONE,
+                dev.pairvm.api.mirror.Epoch.NONE,
+                Lineage.BLANK,
+                true);
+        Bench mirror = new Bench(Bench.A).started(foreign, false).pass(5_000);
+        assertThat(mirror.has(Effect.PersistSuperblock.class)).isFalse();
+        assertThat(mirror.core.view().problems()).extracting(Problem::kind).contains(Problem.Kind.FOREIGN_DISK);
+    }
+}
