@@ -236,7 +236,9 @@ public final class Beacons {
                     nextAt = Math.max(nextAt + intervalNanos, time + intervalNanos / 2);
                 }
             } catch (IOException | RuntimeException e) {
-                LOG.warn("beacon socket failed, goes on: {}", e.toString());
+                if (!closed) { // a loop that has ended takes no more events
+                    LOG.warn("beacon socket failed, goes on: {}", e.toString());
+                }
             }
         }
         try (selector) {

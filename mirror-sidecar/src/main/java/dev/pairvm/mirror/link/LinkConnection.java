@@ -24,6 +24,9 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     /** From the TCP connection to the greeting. */
     static final int GREETING_MILLIS = 3_000;
 
+    /** How long a refused peer may take to read why. */
+    private static final int FAREWELL_MILLIS = 500;
+
     private static final double SMOOTHING = 0.125; // RFC 6298's alpha
 
     /** Who made the connection and hears of it. */
@@ -63,6 +66,7 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     private boolean heard;
     private long lastHeardAt;
     private double roundTripNanos = -1;
+    private boolean handshaken;
     private boolean flushing;
     private boolean over;
     private Cause cause = Cause.CLOSED_BY_PEER;
@@ -80,7 +84,7 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
 
     /** Puts the connection's handlers behind {@code tls}. */
     void install(SslHandler tls) {
-        tls.setHandshakeTimeoutMillis(GREETING_MILLIS);
+        tls.setHandshakeTimeoutMillis(2L * GREETING_MILLIS); // the greeting is waited for below, and comes after
         tls.setCloseNotifyFlushTimeoutMillis(500);
         channel.pipeline().addLast(tls, decoder, this);
         channel.eventLoop()
@@ -191,9 +195,14 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
 
     private void refuse(LinkListener.Refusal reason, String clause) {
         if (!over) {
-            end(Cause.CLOSED_HERE, clause, reason);
-            channel.writeAndFlush(LinkFrameCodec.encode(channel.alloc(), new LinkFrame.Bye(clause), null))
-                    .addListener(ChannelFutureListener.CLOSE);
+            end(reason == LinkListener.Refusal.SILENT ? Cause.LOST : Cause.CLOSED_HERE, clause, reason);
+            if (handshaken) {
+                channel.writeAndFlush(LinkFrameCodec.encode(channel.alloc(), new LinkFrame.Bye(clause), null))
+                        .addListener(ChannelFutureListener.CLOSE);
+                channel.eventLoop().schedule(() -> channel.close(), FAREWELL_MILLIS, TimeUnit.MILLISECONDS);
+            } else {
+                channel.close();
+            }
         }
     }
 
@@ -233,6 +242,7 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     public void userEventTriggered(ChannelHandlerContext context, Object event) {
         if (event instanceof SslHandshakeCompletionEvent handshake) {
             if (handshake.isSuccess()) {
+                handshaken = true;
                 send(owner.greeting());
             } else {
                 handshakeFailed(handshake.cause());

@@ -88,7 +88,7 @@ final class PathDialer {
         if (stopped) {
             return;
         }
-        int pause = refusal != null && cause == Cause.CLOSED_HERE
+        int pause = refusal != null && cause != Cause.LOST
                 ? REFUSED_PAUSE_MILLIS
                 : Math.min(LONGEST_PAUSE_MILLIS, FIRST_PAUSE_MILLIS << Math.min(failures, 10));
         failures++;

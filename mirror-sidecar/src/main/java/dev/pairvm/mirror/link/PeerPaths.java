@@ -23,6 +23,8 @@ final class PeerPaths {
 
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long LASTED_NANOS = TimeUnit.SECONDS.toNanos(2);
+    /** When a peer appears, its best path may take this much longer than another; after a loss nothing is waited for. */
+    private static final long FIRST_CHOICE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** How long a better path must be up before frames move back to it. */
     private static final long RETURN_NANOS = TimeUnit.SECONDS.toNanos(30);
     /** How long unsent bytes of a silent path are kept, in case only its acknowledgements were late. */
@@ -39,6 +41,8 @@ final class PeerPaths {
     private long chooseNotBefore;
     private long pause = FIRST_PAUSE_NANOS;
     private long betterSince;
+    private long lostAt = -LASTED_NANOS;
+    private boolean choosing;
 
     /** What the paths of all peers share. */
     interface LinkCore {
@@ -157,6 +161,7 @@ final class PeerPaths {
 
     private void detach() {
         carrier = null;
+        lostAt = core.clock().nanos();
         StreamMux ended = streams;
         streams = null;
         if (ended != null) {
@@ -180,7 +185,12 @@ final class PeerPaths {
         if (!dials || carrier != null || greeted.isEmpty()) {
             return;
         }
-        long wait = chooseNotBefore - core.clock().nanos();
+        long now = core.clock().nanos();
+        if (!choosing && now - lostAt > LASTED_NANOS && !greeted.contains(firstConnection())) {
+            chooseNotBefore = Math.max(chooseNotBefore, now + FIRST_CHOICE_NANOS);
+        }
+        choosing = true;
+        long wait = chooseNotBefore - now;
         if (wait > 0) {
             core.schedule(this::chooseIfNone, wait);
             return;
@@ -190,6 +200,10 @@ final class PeerPaths {
             best.send(new LinkFrame.Select());
             carry(best);
         }
+    }
+
+    private @Nullable LinkConnection firstConnection() {
+        return dialers.values().stream().findFirst().map(PathDialer::connection).orElse(null);
     }
 
     /** The first path, in the order announced, whose connection is up and whose beacons are not known to be silent. */
@@ -219,6 +233,7 @@ final class PeerPaths {
 
     private void carry(LinkConnection connection) {
         carrier = connection;
+        choosing = false;
         carrierSince = core.clock().nanos();
         betterSince = 0;
         streams = core.newStreams(connection, peer);
