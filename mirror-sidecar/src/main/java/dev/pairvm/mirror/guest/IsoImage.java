@@ -118,7 +118,7 @@ final class IsoImage {
         int data = FIRST_FILE;
         for (Map.Entry<String, byte[]> file : files.entrySet()) {
             byte[] name = joliet
-                    ? (file.getKey() + ";1").getBytes(StandardCharsets.UTF_16BE)
+                    ? file.getKey().getBytes(StandardCharsets.UTF_16BE)
                     : (file.getKey().toUpperCase(Locale.ROOT) + ".;1").getBytes(StandardCharsets.US_ASCII);
             record(out, name, data, file.getValue().length, 0);
             data += sectorsOf(file.getValue());

@@ -56,7 +56,7 @@ class CloudInitImageTest {
         assertThat(content(image, 16, "USER-DATA.;1".getBytes(StandardCharsets.US_ASCII)))
                 .startsWith("#cloud-config")
                 .hasSize(5014);
-        assertThat(content(image, 17, "network-config;1".getBytes(StandardCharsets.UTF_16BE)))
+        assertThat(content(image, 17, "network-config".getBytes(StandardCharsets.UTF_16BE)))
                 .isEqualTo("version: 2\n");
         assertThat(content(image, 16, "META-DATA.;1".getBytes(StandardCharsets.US_ASCII)))
                 .isEmpty();

@@ -12,6 +12,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -216,7 +217,8 @@ class GuestControlQemuTest {
         Path other = Files.createDirectory(directory.resolve("efi"));
         String efi = UUID.randomUUID().toString();
         assumeTrue(Files.exists(Path.of("/usr/share/OVMF/OVMF_CODE_4M.fd")), "no OVMF on this host");
-        try (QemuPod second = new QemuPod(other, loop, efi, new MirrorConfig.Firmware(true, efi, Optional.empty()))) {
+        try (QemuPod second = new QemuPod(
+                other, loop, efi, new MirrorConfig.Firmware(true, efi, Optional.empty()), List.of(), List.of())) {
             second.get(() -> second.guest.startOrResume());
             second.await(GuestEvent.Ran.class);
         }

@@ -46,7 +46,14 @@ final class QemuPod implements AutoCloseable {
     private final NbdServer nbd;
     private final Process launcher;
 
-    QemuPod(Path directory, EventLoop loop, String uuid, MirrorConfig.Firmware firmware) throws Exception {
+    QemuPod(
+            Path directory,
+            EventLoop loop,
+            String uuid,
+            MirrorConfig.Firmware firmware,
+            List<MirrorConfig.Interface> cards,
+            List<String> taps)
+            throws Exception {
         this.loop = loop;
         files = new GuestFiles(directory);
         byte[] boot = HexFormat.of().parseHex(BOOT_SECTOR);
@@ -59,7 +66,7 @@ final class QemuPod implements AutoCloseable {
                 new NbdExports(List.of(NbdExport.writable("root", disk.bytes.length, disk))),
                 NbdLimits.DEFAULT);
         boolean cloudInit = CloudInitImage.write(directory.resolve("cloudinit"), files.cloudInitImage());
-        command = new QemuCommandLine(config(uuid, firmware), files, Accelerator.TCG, List.of(), cloudInit);
+        command = new QemuCommandLine(config(uuid, firmware, cards), files, Accelerator.TCG, taps, cloudInit);
         Path log = directory.resolve("launcher.log");
         ProcessBuilder start = new ProcessBuilder(
                         "busybox",
@@ -74,14 +81,21 @@ final class QemuPod implements AutoCloseable {
     }
 
     QemuPod(Path directory, EventLoop loop, String uuid) throws Exception {
-        this(directory, loop, uuid, new MirrorConfig.Firmware(false, uuid, Optional.of("serial, with comma")));
+        this(
+                directory,
+                loop,
+                uuid,
+                new MirrorConfig.Firmware(false, uuid, Optional.of("serial, with comma")),
+                List.of(),
+                List.of());
     }
 
     private GuestControl newGuest() {
         return new GuestControl(command, files, loop, events::add);
     }
 
-    private static MirrorConfig config(String uuid, MirrorConfig.Firmware firmware) {
+    private static MirrorConfig config(
+            String uuid, MirrorConfig.Firmware firmware, List<MirrorConfig.Interface> cards) {
         return new MirrorConfig(
                 "orders",
                 uuid,
@@ -103,7 +117,7 @@ final class QemuPod implements AutoCloseable {
                         64,
                         "q35",
                         firmware,
-                        List.of(),
+                        cards,
                         Optional.empty(),
                         false,
                         Optional.empty(),

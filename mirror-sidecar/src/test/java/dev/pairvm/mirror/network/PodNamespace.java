@@ -15,6 +15,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -24,7 +26,7 @@ import java.util.concurrent.Future;
  * A network namespace that stands for a pod, joined by its {@code eth0} with another that stands for the network: 10.9.0.2/24 in
  * the pod, 10.9.0.1/24 outside, which also is the pod's default gateway.
  */
-final class PodNamespace implements AutoCloseable {
+public final class PodNamespace implements AutoCloseable {
     static final String POD_IP = "10.9.0.2";
     static final String OUTSIDE_IP = "10.9.0.1";
 
@@ -54,7 +56,8 @@ final class PodNamespace implements AutoCloseable {
     private final ExecutorService inPod = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("in-pod").daemon().factory());
 
-    PodNamespace() throws Exception {
+    /** Makes both namespaces. */
+    public PodNamespace() throws Exception {
         String name = "pairvm-test-" + ProcessHandle.current().pid() + "-" + counter++;
         pod = name + "-pod";
         outside = name + "-out";
@@ -81,14 +84,15 @@ final class PodNamespace implements AutoCloseable {
         });
     }
 
-    static boolean isPossible() {
+    /** Root, with /dev/net/tun. */
+    public static boolean isPossible() {
         return Files.isWritable(Path.of("/dev/net/tun"))
                 && Files.isWritable(Path.of("/run"))
                 && "root".equals(System.getProperty("user.name"));
     }
 
     /** Runs something on a thread inside the pod's namespace; what it starts is there too. */
-    <T> T in(Callable<T> action) throws Exception {
+    public <T> T in(Callable<T> action) throws Exception {
         return inPod.submit(action).get();
     }
 
@@ -98,12 +102,19 @@ final class PodNamespace implements AutoCloseable {
     }
 
     /** A command in the pod. */
-    String pod(String... command) throws Exception {
+    public String pod(String... command) throws Exception {
         return in(() -> commands.run(command));
     }
 
+    /** What a command outside the pod printed. */
+    public String readOutside(String... command) throws Exception {
+        List<String> all = new ArrayList<>(List.of("ip", "netns", "exec", outside));
+        all.addAll(List.of(command));
+        return commands.run("", all);
+    }
+
     /** A command outside the pod; true if it succeeded. */
-    boolean outside(String... command) throws Exception {
+    public boolean outside(String... command) throws Exception {
         String[] all = new String[command.length + 4];
         System.arraycopy(new String[] {"ip", "netns", "exec", outside}, 0, all, 0, 4);
         System.arraycopy(command, 0, all, 4, command.length);
