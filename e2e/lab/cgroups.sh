@@ -19,13 +19,13 @@ make_cgroup() { # make_cgroup NAME
     done
     if [ "$(cgroup_version)" = 2 ]; then
       for c in $(cat "$h/cgroup.controllers"); do
-        echo "+$c" > "$h/cgroup.subtree_control"; echo "+$c" > "$h/$P/cgroup.subtree_control"
+        echo "+$c" > "$h/cgroup.subtree_control" && echo "+$c" > "$h/$P/cgroup.subtree_control" || true
       done 2> /dev/null
     fi
   done
 }
 
-join_cgroup() { # join_cgroup NAME : the calling shell and what it starts
+join_cgroup() { # join_cgroup NAME : the calling shell, by its pid in its own pid namespace, and what it starts
   local h; for h in $(hierarchies); do echo $BASHPID > "$h/$P/$1/cgroup.procs"; done
 }
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Init of the control plane's pid namespace.
 cd "$(dirname "$0")"
-. ./settings.sh; . ./say.sh; . ./processes.sh; . ./node-config.sh
-write_own_pid
+. ./settings.sh; . ./say.sh; . ./processes.sh; . ./cgroups.sh; . ./node-config.sh
+begin_init "$LAB/boot/control-init.sh"
 mount -t proc proc /proc
 LOG=$LAB/log RUN=$LAB/run K=$LAB/pki
 mkdir -p "$LAB/etcd"; chmod 700 "$LAB/etcd"

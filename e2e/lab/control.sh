@@ -10,12 +10,11 @@ start_control_plane() {
   launch cp "$LAB/boot/control-init.sh"
 }
 
-# launch NAME SCRIPT : SCRIPT becomes the init of new namespaces, in NAME's netns and cgroup
+# launch NAME SCRIPT : SCRIPT becomes the init of new namespaces, in NAME's netns; it calls "begin_init" for its cgroup
 launch() {
   ( exec 9>&-
-    join_cgroup "$1"
     export PAIRVM_LAB=$P PAIRVM_CACHE=$CACHE PAIRVM_LAB_NODES=$NODES NAME=$1
-    exec setsid nsenter --net="/run/netns/$(netns_of "$1")" unshare --pid --mount --uts --ipc --cgroup --propagation private --fork --kill-child "$2"
+    exec setsid nsenter --net="/run/netns/$(netns_of "$1")" unshare --pid --mount --uts --ipc --propagation private --fork --kill-child "$2"
   ) < /dev/null > "$LAB/log/$1-init.log" 2>&1 &
   disown
   wait_until 10 "start of $1" alive "$1"

@@ -4,7 +4,7 @@
 set -e
 cd "$(dirname "$0")"
 . ./settings.sh; . ./say.sh; . ./processes.sh; . ./cgroups.sh
-write_own_pid
+begin_init "$LAB/boot/node-init.sh"
 D=$LAB/nodes/$NAME/disk R=$LAB/nodes/$NAME/root
 
 make_disk() {

@@ -19,6 +19,15 @@ write_own_pid() {
   echo "$pid ${20}" > "$LAB/run/.$NAME.pid"; mv "$LAB/run/.$NAME.pid" "$LAB/run/$NAME.pid"
 }
 
+# begin_init SCRIPT : first act of an init. It joins its cgroup itself and only then makes the cgroup namespace, whose root that
+# becomes; so the cgroup holds no process from outside, which cgroup v2 would not hand controllers down beside.
+begin_init() {
+  [ -z "${HAS_BEGUN:-}" ] || return 0
+  write_own_pid
+  join_cgroup "$NAME"
+  HAS_BEGUN=1 exec unshare --cgroup --propagation unchanged "$1"
+}
+
 # keep NAME COMMAND... : runs a daemon again when it ends, unless $RUN/NAME.stopped says to wait. Its pid is in $RUN/NAME.pid.
 keep() {
   local name=$1; shift
