@@ -56,7 +56,8 @@ public final class OperatorMain implements Callable<Integer> {
                         options.podName(),
                         options.leaderElection(),
                         registry,
-                        InstantSource.system());
+                        InstantSource.system(),
+                        OperatorMain::lostTheLead);
                 HttpEndpoint http =
                         new HttpEndpoint(options.httpPort(), registry, operator::healthy, operator::healthy)) {
             CountDownLatch stopping = new CountDownLatch(1);
@@ -74,6 +75,15 @@ public final class OperatorMain implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /**
+     * At once and without clean-up: the loops of this process must not act beside the new leader's. Mirrors check epochs besides, so
+     * that even an order sent in this moment does no harm.
+     */
+    private static void lostTheLead() {
+        LOG.error("lost the leadership; the process ends and starts anew as a follower");
+        Runtime.getRuntime().halt(1);
     }
 
     /** The JVM ends when its hooks do: this one waits for the orderly end. */

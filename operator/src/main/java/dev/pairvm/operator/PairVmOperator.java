@@ -8,9 +8,11 @@ import dev.pairvm.operator.pki.TrustStore;
 import dev.pairvm.operator.protectedvm.EventRecorder;
 import dev.pairvm.operator.protectedvm.MachineReader;
 import dev.pairvm.operator.protectedvm.ProtectedVMReconciler;
+import dev.pairvm.operator.runtime.pod.MirrorAddress;
 import dev.pairvm.operator.runtime.pod.MirrorClient;
 import dev.pairvm.operator.runtime.pod.MirrorDirectory;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.extended.leaderelection.LeaderCallbacks;
 import io.javaoperatorsdk.operator.Operator;
 import io.javaoperatorsdk.operator.RuntimeInfo;
 import io.javaoperatorsdk.operator.api.config.ControllerConfigurationOverrider;
@@ -21,6 +23,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.UnaryOperator;
 
 /** The operator as an object, wired by hand; {@link OperatorMain} makes one, and so do tests. */
 public final class PairVmOperator implements AutoCloseable {
@@ -42,6 +45,7 @@ public final class PairVmOperator implements AutoCloseable {
      * @param namespaces to watch; empty: all
      * @param identity of this process among the replicas
      * @param leaderElection whether to work only while leading
+     * @param onLostLead called when another replica may lead from now on; must end this process, for its loops still run
      */
     public PairVmOperator(
             KubernetesClient client,
@@ -50,9 +54,33 @@ public final class PairVmOperator implements AutoCloseable {
             String identity,
             boolean leaderElection,
             CollectorRegistry registry,
-            InstantSource clock) {
+            InstantSource clock,
+            Runnable onLostLead) {
+        this(
+                client,
+                installation,
+                namespaces,
+                identity,
+                leaderElection,
+                registry,
+                clock,
+                onLostLead,
+                UnaryOperator.identity());
+    }
+
+    /** The same where pod addresses lead elsewhere: in tests, there is no pod network. */
+    PairVmOperator(
+            KubernetesClient client,
+            Installation installation,
+            Set<String> namespaces,
+            String identity,
+            boolean leaderElection,
+            CollectorRegistry registry,
+            InstantSource clock,
+            Runnable onLostLead,
+            UnaryOperator<MirrorAddress> route) {
         TrustStore trust = new TrustStore(client, installation.namespace(), clock);
-        mirrorClient = new MirrorClient(trust::trust, clock);
+        mirrorClient = new MirrorClient(trust::trust, clock, route);
         mirrors = new MirrorDirectory(mirrorClient, clock);
         EventRecorder events = new EventRecorder(client, identity, clock);
         OperatorMetrics metrics = new OperatorMetrics(registry);
@@ -68,6 +96,10 @@ public final class PairVmOperator implements AutoCloseable {
                         LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration(LEADER_LEASE)
                                 .withLeaseNamespace(installation.namespace())
                                 .withIdentity(identity)
+                                // Being told to stop is no reason for exit code 1; losing the lead is, see lostTheLead.
+                                .withExitOnStopLeading(false)
+                                .withLeaderCallbacks(
+                                        new LeaderCallbacks(() -> {}, () -> lostTheLead(onLostLead), leader -> {}))
                                 .build());
             }
         });
@@ -102,6 +134,12 @@ public final class PairVmOperator implements AutoCloseable {
     /** Starts the loops; with leader election this returns at once and they run while leading. */
     public void start() {
         operator.start();
+    }
+
+    private void lostTheLead(Runnable onLostLead) {
+        if (!closed.get()) {
+            onLostLead.run();
+        }
     }
 
     /** Whether the informers are healthy; true for a replica that does not lead. */

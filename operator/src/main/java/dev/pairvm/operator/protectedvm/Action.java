@@ -5,7 +5,7 @@ import dev.pairvm.api.mirror.MirrorOrder;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 
-/** One thing to do. A plan's actions are done in order; the first that fails ends the pass, and the next pass plans anew. */
+/** One thing to do. A plan's actions are done in order; see {@link Applier} for what happens when one fails. */
 public sealed interface Action {
     /** Create the arbiter Lease, once, and remember its uid, before anything can rely on either. */
     record Provision(Lease lease, Memory memory) implements Action {}

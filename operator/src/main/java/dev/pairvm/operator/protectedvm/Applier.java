@@ -24,8 +24,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Carries out a plan, in order; the first failure ends the pass, and the next pass plans anew. Every action may be repeated. Thread-safe
- * for different machines.
+ * Carries out a plan, in order. What is recorded before an act must be recorded: if that fails, the pass ends. Any other action that
+ * fails does not keep the rest from being done, for a Service that is refused must not stand in the way of a failover; the pass fails
+ * in the end, and is tried again. Every action may be repeated. Thread-safe for different machines.
  */
 final class Applier {
     /** The one name under which the operator applies. */
@@ -62,9 +63,38 @@ final class Applier {
      */
     void apply(Observation seen, Plan plan) {
         Memory memory = seen.memory();
+        KubernetesClientException failure = null;
         for (Action action : plan.actions()) {
-            memory = act(seen, memory, action);
+            try {
+                memory = act(seen, memory, action);
+            } catch (KubernetesClientException e) {
+                if (othersRelyOn(action)) {
+                    throw e;
+                }
+                if (failure == null) {
+                    failure = e;
+                } else {
+                    failure.addSuppressed(e);
+                }
+            }
         }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private static boolean othersRelyOn(Action action) {
+        return switch (action) {
+            case Action.Provision provision -> true;
+            case Action.Remember remember -> true;
+            case Action.MarkReplacing mark -> true;
+            case Action.Apply apply -> false;
+            case Action.IssueCertificate issue -> false;
+            case Action.DeletePod delete -> false;
+            case Action.DiscardCopy discard -> false;
+            case Action.SendOrder order -> false;
+            case Action.DeleteLease delete -> false;
+        };
     }
 
     /** Gives the memory as it is after the action. */

@@ -67,8 +67,13 @@ record Protection(EffectiveLevel effective, @Nullable Reason shortfall) {
         return switch (protection.effective) {
             case ContinuousAvailability -> new IfHostDiedNow(grace.plus(RESUME), 0L);
             case HighAvailability -> new IfHostDiedNow(grace.plus(NEW_POD), 0L);
-            case None -> new IfHostDiedNow(null, bytesAtRisk(seen));
+            case None -> atRisk(bytesAtRisk(seen));
         };
+    }
+
+    /** Nothing known is no object: an empty one would be applied as null, which the schema refuses. */
+    private static @Nullable IfHostDiedNow atRisk(@Nullable Long bytes) {
+        return bytes == null ? null : new IfHostDiedNow(null, bytes);
     }
 
     /**

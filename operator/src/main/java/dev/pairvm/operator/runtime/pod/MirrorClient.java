@@ -24,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
@@ -41,11 +42,17 @@ public final class MirrorClient implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper().registerModule(new Jdk8Module());
 
     private final MirrorTrust trust;
+    private final UnaryOperator<MirrorAddress> route;
     private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
     private final HttpClient http;
 
-    /** Trusts mirrors by these authorities, and gets its own certificate from them. */
-    public MirrorClient(Supplier<Trust> authorities, InstantSource clock) {
+    /**
+     * Trusts mirrors by these authorities, and gets its own certificate from them.
+     *
+     * @param route where an address is dialled: itself, unless pod addresses are not reachable from here
+     */
+    public MirrorClient(Supplier<Trust> authorities, InstantSource clock, UnaryOperator<MirrorAddress> route) {
+        this.route = route;
         this.trust = new MirrorTrust(authorities);
         this.http = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
@@ -83,7 +90,8 @@ public final class MirrorClient implements AutoCloseable {
     public record OrderAnswer(OrderOutcome outcome, String message) {}
 
     /** Its report. Fails with the reason if there is no answer within two seconds. */
-    CompletableFuture<MirrorReport> report(MirrorAddress address) {
+    CompletableFuture<MirrorReport> report(MirrorAddress mirror) {
+        MirrorAddress address = route.apply(mirror);
         trust.expect(address);
         HttpRequest request =
                 HttpRequest.newBuilder(address.uri("/v1/report")).timeout(LIMIT).build();
@@ -102,7 +110,8 @@ public final class MirrorClient implements AutoCloseable {
      * Its event stream, for as long as it lasts. The future completes when the stream ends, in whatever way; cancelling it closes the
      * stream.
      */
-    CompletableFuture<HttpResponse<Void>> events(MirrorAddress address, Consumer<MirrorReport> listener) {
+    CompletableFuture<HttpResponse<Void>> events(MirrorAddress mirror, Consumer<MirrorReport> listener) {
+        MirrorAddress address = route.apply(mirror);
         trust.expect(address);
         HttpRequest request = HttpRequest.newBuilder(address.uri("/v1/events"))
                 .header("Accept", "text/event-stream")
@@ -112,7 +121,8 @@ public final class MirrorClient implements AutoCloseable {
     }
 
     /** Sends an order and waits for the answer, two seconds at most. */
-    public OrderAnswer order(MirrorAddress address, MirrorOrder order) {
+    public OrderAnswer order(MirrorAddress mirror, MirrorOrder order) {
+        MirrorAddress address = route.apply(mirror);
         trust.expect(address);
         try {
             HttpRequest request = HttpRequest.newBuilder(address.uri("/v1/orders"))
@@ -140,7 +150,8 @@ public final class MirrorClient implements AutoCloseable {
     }
 
     /** Nobody is expected at this address any more. */
-    void forget(MirrorAddress address) {
+    void forget(MirrorAddress mirror) {
+        MirrorAddress address = route.apply(mirror);
         trust.forget(address);
     }
 

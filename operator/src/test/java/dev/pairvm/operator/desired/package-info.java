@@ -1,0 +1,5 @@
+/** Tests. */
+@NullMarked
+package dev.pairvm.operator.desired;
+
+import org.jspecify.annotations.NullMarked;

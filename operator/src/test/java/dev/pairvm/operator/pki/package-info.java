@@ -1,0 +1,5 @@
+/** Tests. */
+@NullMarked
+package dev.pairvm.operator.pki;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,119 @@
+package dev.pairvm.operator.testing;
+
+import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.mirror.Epoch;
+import dev.pairvm.api.mirror.MirrorReport;
+import java.util.List;
+import java.util.Optional;
+
+/** What mirrors say, with one thing changed at a time. */
+public final class Reports {
+    private Reports() {}
+
+    /** An active whose guest runs, connected to {@code peer}. */
+    public static MirrorReport active(String copy, long epoch, String peer) {
+        return report(
+                copy,
+                MirrorReport.Role.ACTIVE,
+                epoch,
+                MirrorReport.CopyState.IN_SYNC,
+                MirrorReport.Guest.RUNNING,
+                true,
+                peer,
+                copy);
+    }
+
+    /** A standby in sync with a paused guest. */
+    public static MirrorReport standby(String copy, long epoch, String active) {
+        return report(
+                copy,
+                MirrorReport.Role.STANDBY,
+                epoch,
+                MirrorReport.CopyState.IN_SYNC,
+                MirrorReport.Guest.READY,
+                true,
+                active,
+                active);
+    }
+
+    /** A standby of a pod without QEMU. */
+    public static MirrorReport bareStandby(String copy, long epoch, String active) {
+        return report(
+                copy,
+                MirrorReport.Role.STANDBY,
+                epoch,
+                MirrorReport.CopyState.IN_SYNC,
+                MirrorReport.Guest.ABSENT,
+                false,
+                active,
+                active);
+    }
+
+    /** Any report. */
+    public static MirrorReport report(
+            String copy,
+            MirrorReport.Role role,
+            long epoch,
+            MirrorReport.CopyState state,
+            MirrorReport.Guest guest,
+            boolean runner,
+            String peer,
+            String active) {
+        return new MirrorReport(
+                "orders",
+                new CopyId(copy),
+                role,
+                new Epoch(epoch),
+                Optional.of(new CopyId(active)),
+                List.of(),
+                state,
+                Optional.of(new MirrorReport.Peer(new CopyId(peer), true, Optional.of(300L), List.of("net2"))),
+                guest,
+                runner,
+                Optional.of(true),
+                List.of(new MirrorReport.Disk("root", 10L << 30, 0, 0)),
+                Optional.empty(),
+                Optional.empty(),
+                "test");
+    }
+
+    /** The same with another guest state. */
+    public static MirrorReport with(MirrorReport report, MirrorReport.Guest guest) {
+        return new MirrorReport(
+                report.machine(),
+                report.copy(),
+                report.role(),
+                report.epoch(),
+                report.active(),
+                report.inSync(),
+                report.copyState(),
+                report.peer(),
+                guest,
+                report.runner(),
+                report.arbiterReachable(),
+                report.disks(),
+                report.lastTransition(),
+                report.problem(),
+                report.version());
+    }
+
+    /** The same with a transition. */
+    public static MirrorReport with(MirrorReport report, MirrorReport.Transition transition) {
+        return new MirrorReport(
+                report.machine(),
+                report.copy(),
+                report.role(),
+                report.epoch(),
+                report.active(),
+                report.inSync(),
+                report.copyState(),
+                report.peer(),
+                report.guest(),
+                report.runner(),
+                report.arbiterReachable(),
+                report.disks(),
+                Optional.of(transition),
+                report.problem(),
+                report.version());
+    }
+}
