@@ -174,7 +174,10 @@ class OperatorOnRealServerTest {
         worldRunsPod("b", "n2", HOSTS[1]).says(Reports.standby("b", 2, "a"));
         mirrorWritesLease("a", 3, "a,b");
 
+        awaitCondition("Redundant", "True");
         awaitCondition("Ready", "True");
+        await().atMost(LIMIT)
+                .untilAsserted(() -> assertThat(condition("Reconciling")).isNull());
         ProtectedVM machine = machine();
         assertThat(machine.getStatus().level().effective()).isEqualTo(EffectiveLevel.ContinuousAvailability);
         assertThat(machine.getStatus().active().node()).isEqualTo("n1");
@@ -182,8 +185,6 @@ class OperatorOnRealServerTest {
         assertThat(machine.getStatus().epoch()).isEqualTo(3);
         assertThat(machine.getStatus().observedGeneration())
                 .isEqualTo(machine.getMetadata().getGeneration());
-        assertThat(condition("Redundant").getStatus()).isEqualTo("True");
-        assertThat(condition("Reconciling")).isNull();
         assertThat(admin.persistentVolumeClaims()
                         .inNamespace(namespace)
                         .withName("orders-b-root")
@@ -290,9 +291,10 @@ class OperatorOnRealServerTest {
         mirrorWritesLease("b", 5, "b");
 
         await().atMost(LIMIT).untilAsserted(() -> {
-            assertThat(pod("b")).isNotNull();
-            assertThat(pod("b").getMetadata().getUid()).isNotEqualTo(old);
-            assertThat(pod("b").getSpec().getContainers().getFirst().getName()).isEqualTo("qemu");
+            Pod standby = pod("b");
+            assertThat(standby).isNotNull();
+            assertThat(standby.getMetadata().getUid()).isNotEqualTo(old);
+            assertThat(standby.getSpec().getContainers().getFirst().getName()).isEqualTo("qemu");
         });
     }
 
