@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +32,8 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
     private final Supplier<MirrorEngine> engine;
     private final LinkMeters meters;
     private final PeerLink link;
-    private Optional<CopyId> peer = Optional.empty();
+    private final TreeSet<CopyId> connected = new TreeSet<>();
+    private Optional<CopyId> last = Optional.empty();
 
     /** Told of what the link counts. */
     interface LinkMeters {
@@ -139,13 +141,15 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
     @Override
     public void linkUp(PeerUp up) {
         LOG.info("link to copy {} is up, by {}", up.peer(), up.path());
-        peer = Optional.of(up.peer());
+        connected.add(up.peer());
+        last = Optional.of(up.peer());
         engine.get().post(new Event.LinkUp(up.peer()));
     }
 
     @Override
     public void linkDown(CopyId from, Event.LinkDown.Cause cause, String why) {
         LOG.info("link to copy {} is down: {} ({})", from, why, cause);
+        connected.remove(from);
         meters.linkDown(from, cause.name());
         engine.get().post(new Event.LinkDown(from, cause));
     }
@@ -178,25 +182,38 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
 
     @Override
     public void refused(Refusal reason, String sentence) {
-        LOG.warn("refused a connection to the link: {}", sentence);
+        // The link has told it, not too often: strangers must not fill the log.
         meters.linkRefused(reason.name());
     }
 
     // ----------------------------------------------------------------------------------------------------------- facts
 
+    /** Of several the one that the record counts: a copy that joins, or one that was given up, may be connected as well. */
     @Override
     public Optional<CopyId> peer() {
-        return peer;
+        Optional<CopyId> counts = connected.stream().filter(this::counts).findFirst();
+        if (counts.isPresent() || connected.isEmpty()) {
+            return counts.or(() -> last);
+        }
+        return last.filter(connected::contains).or(() -> Optional.of(connected.first()));
+    }
+
+    private boolean counts(CopyId copy) {
+        return engine.get()
+                .view()
+                .arbiter()
+                .filter(now -> now.active().equals(copy) || now.inSync().contains(copy))
+                .isPresent();
     }
 
     @Override
     public boolean connected() {
-        return peer.isPresent() && link.isUp(peer.get());
+        return !connected.isEmpty();
     }
 
     @Override
     public Optional<Long> roundTripMicros() {
-        return peer.flatMap(copy -> {
+        return peer().flatMap(copy -> {
             var nanos = link.roundTripNanos(copy);
             return nanos.isPresent() ? Optional.of(nanos.getAsLong() / 1000) : Optional.<Long>empty();
         });
@@ -204,6 +221,6 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
 
     @Override
     public List<String> pathsUp() {
-        return peer.map(link::pathsUp).orElse(List.of());
+        return peer().map(link::pathsUp).orElse(List.of());
     }
 }

@@ -271,8 +271,7 @@ public final class PeerLink implements AutoCloseable {
     private void accepted(Channel channel) {
         if (closed || connections.size() >= MOST_CONNECTIONS) {
             tellRefusal(
-                    LinkListener.Refusal.TOO_MANY,
-                    "connection from " + channel.remoteAddress() + " refused: there are " + connections.size());
+                    LinkListener.Refusal.TOO_MANY, "connections refused: there are " + connections.size() + " already");
             channel.close();
             return;
         }
