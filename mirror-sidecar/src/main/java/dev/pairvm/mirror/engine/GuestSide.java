@@ -8,6 +8,7 @@ import dev.pairvm.mirror.guest.GuestEvent;
 import dev.pairvm.mirror.guest.GuestFiles;
 import dev.pairvm.mirror.guest.GuestState;
 import dev.pairvm.mirror.guest.QemuCommandLine;
+import dev.pairvm.mirror.guest.SerialLog;
 import dev.pairvm.mirror.link.MonotonicClock;
 import dev.pairvm.mirror.network.Gate;
 import dev.pairvm.mirror.network.NetworkException;
@@ -69,6 +70,9 @@ record GuestSide(
                 (delay, task) -> loop.schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS),
                 changed);
         desk.onRun(reign::guestRuns);
+        if (settings.runner()) {
+            new SerialLog(files);
+        }
         late.set(desk);
         return new GuestSide(desk, new KernelGate(network.gate(clock::nanos)), desk, control, loop);
     }
