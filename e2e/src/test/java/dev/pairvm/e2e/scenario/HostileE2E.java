@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.pairvm.e2e.hostile.BadOrder;
 import dev.pairvm.e2e.hostile.ControlCaller;
 import dev.pairvm.e2e.hostile.ForgedAuthority;
@@ -56,6 +58,7 @@ class HostileE2E extends Scenario {
     private static final Duration ANSWER_LIMIT = Duration.ofSeconds(20);
     private static final int FIRST_BYTES = 64 << 10;
     private static final int CROWD = 100;
+    private static final ObjectMapper JSON = new ObjectMapper();
 
     private @Nullable Mirrors mirrorsOrNothing;
     private @Nullable StandStill before;
@@ -292,7 +295,7 @@ class HostileE2E extends Scenario {
     @Test
     @DisplayName(
             "malformed frames by the holder of a good certificate: each is told its fault, and loses its connection")
-    void malformedFrames() throws GeneralSecurityException {
+    void malformedFrames() throws IOException, GeneralSecurityException {
         Papers outsider = member(OUTSIDER);
         for (String copy : both()) {
             LinkIntruder intruder = new LinkIntruder(reachable(copy, LinkIntruder.PORT));
@@ -308,6 +311,19 @@ class HostileE2E extends Scenario {
                 assertThat(outcome.end()).as("copy %s: %s", copy, attack).isNotEqualTo("silent");
                 before().assertHeld(this, attack.lie());
             }
+        }
+        assertThat(reportOf(active()).path("peer"))
+                .as("the peer in the active's report")
+                .isEqualTo(JSON.readTree("{\"copy\":\"%s\",\"connected\":true}".formatted(standby())));
+    }
+
+    /** A mirror's report, with of its peer only what an attack could change. */
+    private JsonNode reportOf(String copy) throws IOException, GeneralSecurityException {
+        try (ControlCaller caller = new ControlCaller(reachable(copy, ControlCaller.PORT), operator())) {
+            ObjectNode report =
+                    (ObjectNode) JSON.readTree(caller.get("/v1/report").body());
+            ((ObjectNode) report.path("peer")).retain("copy", "connected");
+            return report;
         }
     }
 
