@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param blank zeroes
  * @param http an image fetched once
- * @param persistentVolumeClaim a volume that exists already and becomes the first copy
+ * @param persistentVolumeClaim a volume that exists already, copied once
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
@@ -29,7 +29,7 @@ public record DiskSource(
         Http http,
 
         @JsonPropertyDescription(
-                "A claim of this namespace that holds the image; it becomes the machine's first copy, in place.")
+                "A claim of this namespace that holds a raw image: a block volume, or disk.img on a file system. It is copied once and left as it is.")
         @Nullable
         Claim persistentVolumeClaim) {
 
