@@ -17,15 +17,18 @@ help: ## this list
 
 ##@ Start
 .PHONY: quickstart deps
-quickstart: ready ## from nothing to a protected machine whose host dies, on a cluster on this machine (as root)
+quickstart: image-tools ## from nothing to a protected machine whose host dies, on a cluster on this machine (as root)
 	$(JDK) e2e/quickstart/quickstart.sh
 deps: ## install what a fresh Debian machine lacks, build the lab's binaries
 	e2e/tools/deps.sh
 
 ##@ Build and check
-.PHONY: ready build check fmt clean
+.PHONY: ready image-tools build check fmt clean
 ready:
 	@e2e/tools/jdk.sh > /dev/null && command -v mvn > /dev/null && command -v go > /dev/null || $(MAKE) deps
+# What makes images and guests without a container engine.
+image-tools: ready
+	@command -v mmdebstrap > /dev/null || $(MAKE) deps
 build: ready ## compile and package all modules, without tests
 	@echo "packaging all modules"
 	$(MVN) -q package -DskipTests
@@ -53,13 +56,13 @@ test-tools: ready
 	cd e2e/tools && CGO_ENABLED=0 go test ./...
 test-lab: ## the lab's own test: pods, networks, volumes, kill, cut, and that nothing is left
 	$(LAB) selftest
-e2e: ready ## scenarios with real guests: [SCENARIO=HostLossL2] [CLUSTER=lab|kind|existing] [KUBECONFIG=...] [ARGS=-D...]
+e2e: image-tools ## scenarios with real guests: [SCENARIO=HostLossL2] [CLUSTER=lab|kind|existing] [KUBECONFIG=...] [ARGS=-D...]
 	$(JDK) e2e/scenarios.sh $(or $(CLUSTER),lab) $(or $(SCENARIO),all)
 sim: ready ## the pair protocol in the simulator: [SEEDS=2000] [FROM=1]
 	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest=SimulationTest -Dsurefire.failIfNoSpecifiedTests=false -Dsim.seeds=$(or $(SEEDS),2000) -Dsim.from=$(or $(FROM),1) $(ARGS)
 model: ready ## the pair protocol under the model checker, with the mutations that it must catch
 	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest='*Model*' -Dsurefire.failIfNoSpecifiedTests=false $(ARGS)
-bench: ready ## measure beside others: SHAPE=disk|footprint [ARGS=...]
+bench: image-tools ## measure beside others: SHAPE=disk|footprint [ARGS=...]
 	@[ -n "$(SHAPE)" ] || { echo "SHAPE is missing: make bench SHAPE=disk or SHAPE=footprint" >&2; exit 1; }
 	$(JDK) e2e/bench/bench.sh $(SHAPE) $(ARGS)
 
@@ -79,7 +82,7 @@ lab-cut: ## cut a cable: N=n1 NETWORK=pod|lan|mirror|api|peers
 	@$(LAB) cut $(N) $(NETWORK)
 lab-heal: ## and mend it: N=n1 NETWORK=...
 	@$(LAB) heal $(N) $(NETWORK)
-lab-images: ready ## build PairVM's images and test guest, load them into the nodes, install the chart
+lab-images: image-tools ## build PairVM's images and test guest, load them into the nodes, install the chart
 	$(JDK) e2e/images/build.sh
 	e2e/guest/build.sh
 	$(LAB) load-image $(PATH_OF_CACHE)/images/{operator,mirror,qemu}.tar

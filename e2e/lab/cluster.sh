@@ -17,7 +17,7 @@ cmd_up() {
   make_switches
   make_client
   start_control_plane
-  wait_until 60 "API server ready" api_answers
+  wait_until 120 "API server ready" api_answers
   say "API server is ready"
   for n in $NODES; do start_node "$n"; done
   wait_until 30 "the lab's own objects (a CRD takes a moment to be served)" apply_manifests

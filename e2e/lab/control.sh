@@ -17,7 +17,7 @@ launch() {
     exec setsid nsenter --net="/run/netns/$(netns_of "$1")" unshare --pid --mount --uts --ipc --propagation private --fork --kill-child "$2"
   ) < /dev/null > "$LAB/log/$1-init.log" 2>&1 &
   disown
-  wait_until 10 "start of $1" alive "$1"
+  wait_until 30 "start of $1" alive "$1"
 }
 
 # kill_init NAME... : SIGKILL to the init of each; the kernel then kills all others in that pid namespace at once
@@ -32,8 +32,8 @@ kill_init() {
       for p in $(cgroup_pids "$name"); do kill -KILL "$p" 2> /dev/null || true; done
       thaw_cgroup "$name"
     fi
-    wait_until 20 "death of $name" gone "$name"
-    wait_until 20 "death of the last processes of $name" cgroup_is_empty "$name"
+    wait_until 60 "death of $name" gone "$name"
+    wait_until 60 "death of the last processes of $name" cgroup_is_empty "$name"
     rm -f "$LAB/run/$name.pid"
     remove_cgroup "$name"
   done
@@ -54,5 +54,5 @@ cmd_stop_api() {
 cmd_start_api() {
   alive cp || die "the lab is not up"
   rm -f "$LAB/run/apiserver.stopped"
-  wait_until 60 "API server ready" api_answers
+  wait_until 120 "API server ready" api_answers
 }
