@@ -5,8 +5,6 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.netty.channel.EventLoop;
 import java.time.Duration;
-import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ScheduledFuture;
@@ -28,35 +26,19 @@ import org.slf4j.LoggerFactory;
  */
 public final class GuestControl implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GuestControl.class);
-    /** How often the launcher's files and the processes are looked at while something is awaited. */
+    /** How often QEMU is asked again while something is awaited. */
     private static final int POLL_MILLIS = 10;
-    /** A restarting mirror waits so long for the monitor of a QEMU that it found before it goes on without. */
-    private static final Duration ADOPTION_LIMIT = Duration.ofSeconds(3);
     /** Commands that change nothing on a disk. */
     static final Duration COMMAND_LIMIT = Duration.ofSeconds(10);
 
     private static final Duration ANNOUNCE_LIMIT = Duration.ofSeconds(2);
 
-    private final QemuCommandLine command;
     private final GuestFiles files;
     private final EventLoop loop;
-    private final Consumer<GuestEvent> events;
-    private final Launcher launcher;
     private final GuestMark mark;
-
-    /** As if it were not frozen. */
-    private GuestState base = new GuestState.Absent();
-
-    private volatile boolean frozen;
-    private volatile @Nullable QemuProcess process;
-    private @Nullable Monitor monitor;
+    private final GuestTracker tracker;
+    private final QemuLife qemu;
     private CompletableFuture<?> operation = CompletableFuture.completedFuture(null);
-    private CompletableFuture<Void> ready = new CompletableFuture<>();
-    private @Nullable CompletableFuture<Void> killing;
-    private @Nullable CompletableFuture<Void> poweredOff;
-    private @Nullable CompletableFuture<Void> resetDone;
-    private @Nullable Consumer<String> migrationStatus;
-    private boolean closed;
 
     /**
      * @param command builds QEMU's arguments
@@ -64,43 +46,16 @@ public final class GuestControl implements AutoCloseable {
      * @param events hears what happens
      */
     public GuestControl(QemuCommandLine command, GuestFiles files, EventLoop loop, Consumer<GuestEvent> events) {
-        this.command = command;
         this.files = files;
         this.loop = loop;
-        this.events = events;
-        this.launcher = new Launcher(files.launchDirectory());
         this.mark = new GuestMark(files.guestMark());
+        this.tracker = new GuestTracker(mark, events);
+        this.qemu = new QemuLife(command, files, loop, tracker);
     }
 
     /** The state now. */
     public GuestState state() {
-        QemuProcess held = process;
-        return frozen && held != null ? new GuestState.Frozen(run(), held.pid(), base) : base;
-    }
-
-    private long run() {
-        return switch (base) {
-            case GuestState.Absent _ -> 0;
-            case GuestState.Starting s -> s.run();
-            case GuestState.Ready s -> s.run();
-            case GuestState.Running s -> s.run();
-            case GuestState.Frozen s -> s.run();
-            case GuestState.PoweredOff s -> s.run();
-            case GuestState.Crashed s -> s.run();
-            case GuestState.MovedAway s -> s.run();
-            case GuestState.Dead s -> s.run();
-        };
-    }
-
-    private int pid() {
-        QemuProcess held = process;
-        return held == null ? 0 : held.pid();
-    }
-
-    private void tell(GuestEvent event) {
-        if (!closed) {
-            events.accept(event);
-        }
+        return qemu.state();
     }
 
     // ------------------------------------------------------------------------------------------------------ adoption
@@ -112,42 +67,7 @@ public final class GuestControl implements AutoCloseable {
      * @return the state found; {@link GuestState#isGuestAlive()} is the answer to "did the guest survive"
      */
     public CompletableFuture<GuestState> adopt() {
-        launcher.withdraw();
-        CompletableFuture<GuestState> found = new CompletableFuture<>();
-        adoptWhenStarted(found);
-        return found;
-    }
-
-    private void adoptWhenStarted(CompletableFuture<GuestState> found) {
-        List<QemuProcess> all = QemuProcess.findAll(command.uuid());
-        if (all.isEmpty()) {
-            if (launcher.isIdle()) {
-                found.complete(base);
-            } else {
-                // It was being started when the mirror died.
-                loop.schedule(() -> adoptWhenStarted(found), POLL_MILLIS, TimeUnit.MILLISECONDS);
-            }
-            return;
-        }
-        Optional<Launcher.Note> note = launcher.process();
-        long run = note.map(Launcher.Note::run).orElse(0L);
-        int known = note.map(Launcher.Note::number).orElse(0);
-        QemuProcess held =
-                all.stream().filter(each -> each.pid() == known).findFirst().orElse(all.getFirst());
-        all.stream().filter(each -> each != held).forEach(QemuProcess::close);
-        frozen = held.isStopped();
-        base = mark.names(run)
-                ? new GuestState.Running(run, held.pid())
-                : new GuestState.Ready(run, held.pid(), StartMode.BOOT);
-        ready = new CompletableFuture<>();
-        hold(held);
-        LOG.info("found QEMU {} of run {}, {}", held.pid(), run, state());
-        if (frozen) {
-            found.complete(state());
-            return;
-        }
-        ready.whenComplete((done, failure) -> found.complete(state()));
-        loop.schedule(() -> found.complete(state()), ADOPTION_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+        return qemu.adopt();
     }
 
     // ---------------------------------------------------------------------------------------------------- operations
@@ -185,10 +105,10 @@ public final class GuestControl implements AutoCloseable {
     }
 
     private CompletableFuture<Void> prepare(StartMode mode) {
-        return switch (base) {
-            case GuestState.Absent _, GuestState.Dead _ -> launch(mode);
-            case GuestState.Starting starting when starting.mode() == mode -> ready;
-            case GuestState.Ready waiting when waiting.mode() == mode && mode == StartMode.BOOT -> ready;
+        return switch (tracker.state()) {
+            case GuestState.Absent _, GuestState.Dead _ -> qemu.launch(mode);
+            case GuestState.Starting starting when starting.mode() == mode -> qemu.ready();
+            case GuestState.Ready waiting when waiting.mode() == mode && mode == StartMode.BOOT -> qemu.ready();
             case GuestState.Running _, GuestState.PoweredOff _, GuestState.Crashed _, GuestState.Frozen _ ->
                 mode == StartMode.BOOT
                         ? CompletableFuture.completedFuture(null)
@@ -196,7 +116,7 @@ public final class GuestControl implements AutoCloseable {
                                 new GuestException("the guest is here, it can not also come from the peer"));
             // A QEMU that waited for a migration once is not used for another: it may hold half a guest.
             case GuestState.Starting _, GuestState.Ready _, GuestState.MovedAway _ ->
-                kill().thenCompose(dead -> launch(mode));
+                kill().thenCompose(dead -> qemu.launch(mode));
         };
     }
 
@@ -208,17 +128,17 @@ public final class GuestControl implements AutoCloseable {
     public CompletableFuture<Void> startOrResume() {
         return next(() -> {
             thaw();
-            return switch (base) {
+            return switch (tracker.state()) {
                 case GuestState.Absent _, GuestState.Dead _ ->
-                    launch(StartMode.BOOT).thenCompose(up -> letRun());
+                    qemu.launch(StartMode.BOOT).thenCompose(up -> letRun());
                 case GuestState.MovedAway _ ->
-                    kill().thenCompose(dead -> launch(StartMode.BOOT)).thenCompose(up -> letRun());
+                    kill().thenCompose(dead -> qemu.launch(StartMode.BOOT)).thenCompose(up -> letRun());
                 case GuestState.Starting _,
                         GuestState.Ready _,
                         GuestState.Running _,
                         GuestState.PoweredOff _,
                         GuestState.Crashed _,
-                        GuestState.Frozen _ -> ready.thenCompose(up -> letRun());
+                        GuestState.Frozen _ -> qemu.ready().thenCompose(up -> letRun());
             };
         });
     }
@@ -227,7 +147,7 @@ public final class GuestControl implements AutoCloseable {
         try {
             // Before the guest executes anything: from here on this QEMU holds the guest, whatever becomes of this
             // process.
-            mark.write(run());
+            mark.write(tracker.run());
         } catch (GuestException e) {
             return CompletableFuture.failedFuture(e);
         }
@@ -243,7 +163,7 @@ public final class GuestControl implements AutoCloseable {
                     default -> execute("cont");
                 })
                 .thenCompose(running -> {
-                    nowRunning();
+                    tracker.nowRunning();
                     announce();
                     return CompletableFuture.completedFuture(null);
                 });
@@ -293,17 +213,16 @@ public final class GuestControl implements AutoCloseable {
     /** Resets the machine as its reset button does, and lets it run; also after a crash or a power-off by the guest. */
     public CompletableFuture<Void> reset() {
         return next(() -> {
-            if (process == null) {
+            if (!qemu.hasProcess()) {
                 return CompletableFuture.failedFuture(new GuestException("there is no QEMU to reset"));
             }
             thaw();
-            return ready.thenCompose(up -> systemReset()).thenCompose(again -> letRun());
+            return qemu.ready().thenCompose(up -> systemReset()).thenCompose(again -> letRun());
         });
     }
 
     private CompletableFuture<Void> systemReset() {
-        CompletableFuture<Void> done = new CompletableFuture<>();
-        resetDone = done;
+        CompletableFuture<Void> done = tracker.expectReset();
         // The answer comes before the reset; only the event says that it was done.
         return execute("system_reset")
                 .thenCompose(accepted -> within(COMMAND_LIMIT, "the machine was not reset", done));
@@ -330,11 +249,10 @@ public final class GuestControl implements AutoCloseable {
      */
     public CompletableFuture<Void> powerDown(Duration grace) {
         return next(() -> {
-            if (!(base instanceof GuestState.Running) || frozen) {
+            if (!(tracker.state() instanceof GuestState.Running) || qemu.isFrozen()) {
                 return kill();
             }
-            CompletableFuture<Void> off = new CompletableFuture<>();
-            poweredOff = off;
+            CompletableFuture<Void> off = tracker.expectPowerOff();
             CompletableFuture<Void> gone = new CompletableFuture<>();
             execute("system_powerdown").exceptionally(failure -> {
                 off.complete(null); // nobody will hear the button
@@ -374,21 +292,12 @@ public final class GuestControl implements AutoCloseable {
      * stopped as soon as its process appears.
      */
     public void freeze() {
-        // The wish first: a process that appears meanwhile is stopped by whoever sees it first.
-        frozen = true;
-        QemuProcess held = process;
-        if (held != null) {
-            held.stop();
-        }
+        qemu.freeze();
     }
 
     /** Lets a frozen QEMU go on (SIGCONT). */
     public void thaw() {
-        frozen = false;
-        QemuProcess held = process;
-        if (held != null) {
-            held.go();
-        }
+        qemu.thaw();
     }
 
     /**
@@ -396,274 +305,10 @@ public final class GuestControl implements AutoCloseable {
      * no request that would start one. Never fails: it tries until it is done.
      */
     public CompletableFuture<Void> kill() {
-        CompletableFuture<Void> underWay = killing;
-        if (underWay != null) {
-            return underWay;
-        }
-        CompletableFuture<Void> done = new CompletableFuture<>();
-        killing = done;
-        if (monitor != null) {
-            monitor.release();
-        }
-        abandon("QEMU was killed by order");
-        killUntilGone(done);
-        return done;
+        return qemu.kill();
     }
 
-    private void killUntilGone(CompletableFuture<Void> done) {
-        launcher.withdraw();
-        QemuProcess held = process;
-        boolean left = false;
-        if (held != null) {
-            held.kill();
-            left = held.isAlive();
-        }
-        for (QemuProcess each : QemuProcess.findAll(command.uuid())) {
-            try (each) {
-                each.kill();
-                left |= each.isAlive();
-            }
-        }
-        if (left || !launcher.isIdle()) {
-            loop.schedule(() -> killUntilGone(done), POLL_MILLIS, TimeUnit.MILLISECONDS);
-            return;
-        }
-        release();
-        frozen = false;
-        killing = null;
-        base = base instanceof GuestState.Absent ? base : new GuestState.Dead(run(), "killed by order", true);
-        done.complete(null);
-    }
-
-    /** Whoever waits for something that this QEMU was to do waits no longer. */
-    private void abandon(String why) {
-        GuestException gone = new GuestException(why);
-        ready.completeExceptionally(gone);
-        if (resetDone != null) {
-            resetDone.completeExceptionally(gone);
-        }
-        if (poweredOff != null) {
-            poweredOff.completeExceptionally(gone);
-        }
-        if (migrationStatus != null) {
-            migrationStatus.accept("failed");
-        }
-        resetDone = null;
-        poweredOff = null;
-        migrationStatus = null;
-    }
-
-    private void release() {
-        if (monitor != null) {
-            monitor.release();
-            monitor = null;
-        }
-        QemuProcess held = process;
-        process = null;
-        if (held != null) {
-            held.close();
-        }
-    }
-
-    // ---------------------------------------------------------------------------------------------------------- start
-
-    private CompletableFuture<Void> launch(StartMode mode) {
-        ready = new CompletableFuture<>();
-        try {
-            long run = launcher.request(command.arguments(mode));
-            base = new GuestState.Starting(run, mode);
-            awaitProcess(run, ready);
-        } catch (GuestException e) {
-            ready.completeExceptionally(e);
-        }
-        return ready;
-    }
-
-    /** Without a limit: QEMU's container may still be on its way, and the request waits for it. */
-    private void awaitProcess(long run, CompletableFuture<Void> started) {
-        if (started.isDone() || closed || killing != null) {
-            return;
-        }
-        Optional<Integer> status = launcher.exit(run);
-        if (status.isPresent()) {
-            ended(status);
-            return;
-        }
-        Optional<QemuProcess> found = launcher.process()
-                .filter(note -> note.run() == run)
-                .flatMap(note -> QemuProcess.find(note.number(), command.uuid()));
-        if (found.isPresent()) {
-            hold(found.get());
-        } else {
-            loop.schedule(() -> awaitProcess(run, started), POLL_MILLIS, TimeUnit.MILLISECONDS);
-        }
-    }
-
-    private void hold(QemuProcess found) {
-        process = found;
-        if (frozen) {
-            found.stop();
-        }
-        Monitor connecting = new Monitor(found, files.qmpSocket(), loop, new FromQemu());
-        monitor = connecting;
-        connecting.connect();
-    }
-
-    // -------------------------------------------------------------------------------------------------- what QEMU says
-
-    private final class FromQemu implements Monitor.Listener {
-        @Override
-        public void onConnected() {
-            boolean again = ready.isDone();
-            execute("query-status").whenComplete((status, failure) -> {
-                if (failure != null) {
-                    LOG.warn("QEMU's state is not known: {}", failure.getMessage());
-                    return; // the monitor was lost again, and is being connected again
-                }
-                read(status.path("status").asText());
-                ready.complete(null);
-                if (again) {
-                    tell(new GuestEvent.MonitorRegained());
-                }
-            });
-        }
-
-        @Override
-        public void onEvent(QmpEvent event) {
-            switch (event.name()) {
-                case "SHUTDOWN" -> {
-                    // "host-signal": the container is being ended; QEMU's exit follows and says so.
-                    if (event.data().path("reason").asText().equals("guest-shutdown")) {
-                        nowOff();
-                    }
-                }
-                case "RESET" -> nowReset(event.data().path("guest").asBoolean());
-                case "RESUME" -> nowRunning();
-                case "GUEST_PANICKED" -> nowCrashed("the guest's kernel panicked");
-                case "MIGRATION" -> {
-                    if (migrationStatus != null) {
-                        migrationStatus.accept(event.data().path("status").asText());
-                    }
-                }
-                default -> LOG.debug("QEMU reports {}", event.name());
-            }
-        }
-
-        @Override
-        public void onLost(String why) {
-            tell(new GuestEvent.MonitorLost(why));
-        }
-
-        @Override
-        public void onEnded() {
-            awaitStatus(run(), 50);
-        }
-    }
-
-    /** The launcher notes the status a moment after the end. */
-    private void awaitStatus(long run, int tries) {
-        Optional<Integer> status = launcher.exit(run);
-        if (killing != null || run() != run) {
-            return;
-        }
-        if (status.isEmpty() && tries > 0) {
-            loop.schedule(() -> awaitStatus(run, tries - 1), POLL_MILLIS, TimeUnit.MILLISECONDS);
-        } else {
-            ended(status);
-        }
-    }
-
-    private void ended(Optional<Integer> status) {
-        boolean wasGuest = base.isGuestAlive();
-        boolean wasStarting = base instanceof GuestState.Starting;
-        String why = "QEMU ended " + status.map(GuestControl::explained).orElse("and its launcher did not say how");
-        base = new GuestState.Dead(run(), why, false);
-        release();
-        abandon(why);
-        tell(wasStarting ? new GuestEvent.StartFailed(why) : new GuestEvent.QemuExited(status, wasGuest));
-    }
-
-    private static String explained(int status) {
-        if (status == Launcher.REFUSED) {
-            return "before it began: the launcher refused the request; see the log of the container qemu";
-        }
-        if (status == Launcher.CONTAINER_ENDED) {
-            return "with its container";
-        }
-        return status > 128
-                ? "by signal " + (status - 128)
-                : "with status " + status + "; see the log of the container qemu";
-    }
-
-    /** QEMU's run states: {@code qapi/run-state.json}. */
-    private void read(String status) {
-        long run = run();
-        StartMode mode = base instanceof GuestState.Starting starting ? starting.mode() : StartMode.BOOT;
-        switch (status) {
-            case "running", "finish-migrate", "save-vm", "colo", "debug" -> nowRunning();
-            case "shutdown" -> nowOff();
-            case "guest-panicked" -> nowCrashed("the guest's kernel panicked");
-            case "internal-error", "io-error", "watchdog" -> nowCrashed("QEMU stopped the guest: " + status);
-            case "postmigrate" -> base = new GuestState.MovedAway(run, pid());
-            case "inmigrate" -> nowReady(StartMode.INCOMING);
-            case "prelaunch" -> nowReady(mode);
-            default -> {
-                // paused, suspended: by a mirror that was restarted in the middle of something, or a guest that has
-                // arrived
-                if (mark.names(run)) {
-                    nowRunning();
-                } else {
-                    nowReady(mode);
-                }
-            }
-        }
-    }
-
-    private void nowReady(StartMode mode) {
-        boolean changed = base instanceof GuestState.Starting;
-        base = new GuestState.Ready(run(), pid(), mode);
-        if (changed) {
-            tell(new GuestEvent.BecameReady(mode));
-        }
-    }
-
-    private void nowRunning() {
-        if (!(base instanceof GuestState.Running)) {
-            base = new GuestState.Running(run(), pid());
-            tell(new GuestEvent.Ran());
-        }
-    }
-
-    private void nowOff() {
-        if (!(base instanceof GuestState.PoweredOff)) {
-            CompletableFuture<Void> awaited = poweredOff;
-            poweredOff = null;
-            base = new GuestState.PoweredOff(run(), pid());
-            tell(new GuestEvent.PoweredOff(awaited == null));
-            if (awaited != null) {
-                awaited.complete(null);
-            }
-        }
-    }
-
-    private void nowCrashed(String what) {
-        if (!(base instanceof GuestState.Crashed)) {
-            base = new GuestState.Crashed(run(), pid(), what);
-            tell(new GuestEvent.Crashed(what));
-        }
-    }
-
-    private void nowReset(boolean byGuest) {
-        if (byGuest) {
-            tell(new GuestEvent.Rebooted());
-        } else if (resetDone != null) {
-            resetDone.complete(null);
-            resetDone = null;
-        }
-    }
-
-    // ------------------------------------------------------------------------------------------- for the live
-    // migration
+    // ------------------------------------------------------------------------------------------ for the live migration
 
     CompletableFuture<JsonNode> execute(String name) {
         return execute(name, JsonNodeFactory.instance.objectNode(), COMMAND_LIMIT);
@@ -674,32 +319,28 @@ public final class GuestControl implements AutoCloseable {
     }
 
     private CompletableFuture<JsonNode> execute(String name, ObjectNode arguments, Duration limit) {
-        return monitor == null
-                ? CompletableFuture.failedFuture(new GuestException("there is no QEMU to " + name))
-                : monitor.execute(name, arguments, limit);
+        return qemu.execute(name, arguments, limit);
     }
 
     /** Hears the statuses of a migration, and {@code failed} if QEMU ends. One at a time. */
     void onMigration(@Nullable Consumer<String> statuses) {
-        migrationStatus = statuses;
+        tracker.onMigration(statuses);
     }
 
     /** The guest is the other side's. */
     void movedAway() {
-        base = new GuestState.MovedAway(run(), pid());
+        tracker.movedAway();
     }
 
     /** The guest is here, paused. */
     void arrived() {
-        base = new GuestState.Ready(run(), pid(), StartMode.BOOT);
+        tracker.arrived();
     }
 
     /** Lets go of QEMU, which lives on. */
     @Override
     public void close() {
-        closed = true;
-        if (monitor != null) {
-            monitor.release();
-        }
+        tracker.close();
+        qemu.close();
     }
 }
