@@ -83,17 +83,21 @@ class SuperblockSlotsTest {
     @Test
     void writingAfterRotSparesTheOnlyWholeSlot() throws DiskException {
         for (int rotten = 0; rotten < 2; rotten++) {
-            SimFile file = new SimFile(AREA_BYTES);
-            written(file, 2);
-            file.rot(rotten * 4096 + 100);
-            SuperblockSlots slots = slotsOn(file);
-            long whole = ((Found) slots.read()).sequence();
-            file.losePowerAtWrite(1, 7);
-            assertThatThrownBy(() -> slots.write(3, "root", IMAGE_BYTES, content(3)))
-                    .isInstanceOf(SimFile.PowerLost.class);
-            assertThat(slotsOn(file.afterPowerLoss(7)).read())
-                    .isInstanceOfSatisfying(
-                            Found.class, found -> assertThat(found.sequence()).isIn(whole, 3L));
+            for (long seed = 0; seed < 64; seed++) {
+                SimFile file = new SimFile(AREA_BYTES);
+                written(file, 2);
+                file.rot(rotten * 4096 + 100);
+                SuperblockSlots slots = slotsOn(file);
+                long whole = ((Found) slots.read()).sequence();
+                file.losePowerAtWrite(1, seed);
+                assertThatThrownBy(() -> slots.write(3, "root", IMAGE_BYTES, content(3)))
+                        .isInstanceOf(SimFile.PowerLost.class);
+                assertThat(slotsOn(file.afterPowerLoss(seed)).read())
+                        .as("slot %d rotten, seed %d", rotten, seed)
+                        .isInstanceOfSatisfying(
+                                Found.class,
+                                found -> assertThat(found.sequence()).isIn(whole, 3L));
+            }
         }
     }
 
