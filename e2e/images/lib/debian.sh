@@ -19,7 +19,7 @@ debian_tree() {
   local name=$1 suite=$2 finish=$3 tree=$CACHE/trees/$1 key packages
   shift 3
   packages=$(package_list "$@")
-  key=$({ echo "$packages $suite $finish"; cat "$HERE/lib/debian.sh"; } | sha256sum | cut -c1-16)
+  key=$({ echo "$packages $suite ${finish//$HERE\//}"; cat "$HERE/lib/debian.sh"; } | sha256sum | cut -c1-16)
   if [ -z "$REFRESH" ] && [ -d "$tree" ] && [ "$(cat "$tree.key" 2> /dev/null)" = "$key" ]; then
     say "$name: Debian packages are unpacked already"
     echo "$tree"

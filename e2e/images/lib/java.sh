@@ -52,7 +52,7 @@ jars_of() {
 # jre : prints a directory with the run-time; both programs share it, and the images share its layer
 jre() {
   local key dir
-  key=$({ cat "$HERE/java.modules" "$HERE/lib/java.sh"; cat "$JDK/release"; } | sha256sum | cut -c1-16)
+  key=$(key_of "$HERE/java.modules" "$JDK/release")
   dir=$CACHE/java/jre-$key
   if [ ! -d "$dir" ]; then
     say "linking the Java run-time"
