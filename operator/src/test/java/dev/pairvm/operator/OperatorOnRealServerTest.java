@@ -3,7 +3,6 @@ package dev.pairvm.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import com.marcnuri.helm.Helm;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.Epoch;
 import dev.pairvm.api.mirror.EpochLease;
@@ -19,6 +18,7 @@ import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus.Phase;
 import dev.pairvm.api.v1alpha1.ProtectedVMSpec;
 import dev.pairvm.operator.desired.Installation;
 import dev.pairvm.operator.runtime.pod.MirrorAddress;
+import dev.pairvm.operator.testing.ChartRights;
 import dev.pairvm.operator.testing.FakeMirror;
 import dev.pairvm.operator.testing.Machines;
 import dev.pairvm.operator.testing.Reports;
@@ -26,7 +26,6 @@ import dev.pairvm.testing.RealApiServer;
 import io.fabric8.kubernetes.api.model.Binding;
 import io.fabric8.kubernetes.api.model.BindingBuilder;
 import io.fabric8.kubernetes.api.model.Condition;
-import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.NodeBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
@@ -35,9 +34,6 @@ import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.api.model.coordination.v1.LeaseBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.prometheus.client.CollectorRegistry;
-import java.io.ByteArrayInputStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -67,6 +63,7 @@ class OperatorOnRealServerTest {
     private static KubernetesClient admin;
 
     private String namespace;
+    private ChartRights rights;
     private PairVmOperator operator;
     private final List<FakeMirror> mirrors = new ArrayList<>();
 
@@ -94,49 +91,15 @@ class OperatorOnRealServerTest {
     @BeforeEach
     void startOperator() {
         namespace = RealApiServer.shared().newNamespace(admin, "machines");
-        chartGrantsRights();
+        rights = new ChartRights(admin, namespace);
+        rights.grant();
         operator = newOperator();
         operator.start();
     }
 
-    /** The operator under test has the rights that the chart gives, and no others. */
-    private void chartGrantsRights() {
-        String rendered = new Helm(Path.of("../helm/pairvm"))
-                .template()
-                .withName("pairvm")
-                .withNamespace(namespace)
-                .withKubeVersion("v1.36.0")
-                .call();
-        for (HasMetadata object : admin.load(new ByteArrayInputStream(rendered.getBytes(StandardCharsets.UTF_8)))
-                .items()) {
-            if (object.getApiVersion().startsWith("rbac.authorization.k8s.io/")) {
-                admin.resource(object).forceConflicts().serverSideApply();
-            }
-        }
-        // The API server's authoriser hears of new rules a moment later.
-        try (KubernetesClient account = operatorsClient()) {
-            await().atMost(LIMIT)
-                    .ignoreExceptions()
-                    .until(() -> account.resources(ProtectedVM.class)
-                                            .inNamespace(namespace)
-                                            .list()
-                                    != null
-                            && account.nodes().list() != null);
-        }
-    }
-
-    private KubernetesClient operatorsClient() {
-        return RealApiServer.shared()
-                .clientAs(
-                        "system:serviceaccount:" + namespace + ":pairvm-operator",
-                        "system:authenticated",
-                        "system:serviceaccounts",
-                        "system:serviceaccounts:" + namespace);
-    }
-
     private PairVmOperator newOperator() {
         return new PairVmOperator(
-                operatorsClient(),
+                rights.client(),
                 new Installation(
                         namespace,
                         "pairvm/mirror:dev",
