@@ -45,6 +45,9 @@ final class CasDesk {
         /** The record can not be used; the kind says why. Null: it can. */
         void trouble(Problem.@Nullable Kind kind, String why);
 
+        /** The version moved without the epoch: attempts for the wish are dead, and it must be wished again if it still holds. */
+        void expired(Kind kind);
+
         /** A wish ended without having been sent. */
         void notSent(Kind kind);
     }
@@ -76,6 +79,7 @@ final class CasDesk {
     private long knownAt;
     private long readToken;
     private long retryAt;
+    private @Nullable Kind lastSent;
     private long idleReadAt;
     private long nonces;
     private @Nullable SortedSet<CopyId> others;
@@ -170,9 +174,16 @@ final class CasDesk {
 
     /** Wishes a change of the known record; sent at once, and again until its outcome is known or it is withdrawn. */
     void wish(Kind kind, CopyId active, SortedSet<CopyId> inSync) {
+        boolean news = kind != lastSent;
         wish = new Wish(kind, active, inSync);
-        retryAt = Math.min(retryAt, out.now());
-        send();
+        if (news || mayAsk()) {
+            send();
+        }
+    }
+
+    /** Whether the pause after the last attempt is over. */
+    boolean mayAsk() {
+        return out.now() >= retryAt;
     }
 
     /** No more attempts for the wish; those that were sent stay in doubt. */
@@ -210,6 +221,7 @@ final class CasDesk {
             others = null;
         }
         attempt.perhapsSent++;
+        lastSent = now.kind();
         long token = out.token();
         asked.put(token, attempt);
         retryAt = out.after(config.waits().arbiterRetryMillis());
@@ -273,14 +285,17 @@ final class CasDesk {
         }
         boolean moved = before == null || !before.epoch().equals(arbiter.epoch());
         learn(arbiter, seenVersion);
-        Wish wished = wish;
-        if (moved || wished != null && wished.kind() == Kind.PROMOTE) {
-            wish = null;
-        }
+        // A wish was made for what was known then. Whether it still holds is for its owner to say: the joiner of a grow
+        // may be gone.
+        Wish expired = wish;
+        wish = null;
         if (mine != null) {
             listener.won(mine.kind, arbiter);
         } else {
             listener.observed(arbiter, moved, token);
+            if (!moved && expired != null) {
+                listener.expired(expired.kind());
+            }
         }
     }
 
@@ -291,6 +306,7 @@ final class CasDesk {
         open.clear();
         others = null;
         asked.clear();
+        lastSent = null;
         retryAt = out.now();
     }
 

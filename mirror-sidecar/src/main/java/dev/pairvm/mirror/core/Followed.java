@@ -239,6 +239,7 @@ final class Followed {
                 && from != null
                 && lead.settled()
                 && side.desk.wished() == null
+                && side.desk.mayAsk()
                 && !lead.known().inSync().contains(from.peer)
                 && side.out.now() < leaseUntil) {
             completed();
@@ -257,6 +258,7 @@ final class Followed {
                 && lead.settled()
                 && side.desk.inDoubt()
                 && side.desk.wished() == null
+                && side.desk.mayAsk()
                 && lead.known().inSync().contains(from.peer)
                 && !lead.handOver().deciding()) {
             side.desk.wish(CasDesk.Kind.KEEP, side.self(), lead.known().inSync());
@@ -373,7 +375,21 @@ final class Followed {
         }
     }
 
-    /** If an order to leave is under way, it is done: the record does not list the copy. */
+    /** A leave ends when the record does not list the copy, whether or not it could be told. */
+    private void goOnLeaving() {
+        CopyId going = leaving;
+        Link to = link;
+        if (going == null || to != null && to.peer.equals(going)) {
+            return;
+        }
+        if (lead.others().contains(going)) {
+            lead.wishShrink();
+        } else {
+            leaveEnded();
+        }
+    }
+
+    /** If an order to leave is under way, it is done. */
     void leaveEnded() {
         if (leaving != null && !lead.others().contains(leaving)) {
             leaving = null;
@@ -417,6 +433,7 @@ final class Followed {
                 dropSlow();
             }
         }
+        goOnLeaving();
         growIfPossible();
         settleDoubt();
         attachIfPossible();

@@ -94,6 +94,17 @@ final class HandOver {
         side.desk.wish(CasDesk.Kind.HAND_OVER, target, lead.known().inSync());
     }
 
+    /** The record's version moved under the request: ask again, if the peer is still there. */
+    void again() {
+        CopyId target = to;
+        Link link = lead.attachedLink();
+        if (stage == Stage.DECIDING && target != null && link != null && link.peer.equals(target)) {
+            side.desk.wish(CasDesk.Kind.HAND_OVER, target, lead.known().inSync());
+        } else if (stage == Stage.DECIDING) {
+            lost("the peer was lost");
+        }
+    }
+
     void abandoned() {
         if (stage == Stage.MOVING || stage == Stage.FLUSHING) {
             stage = Stage.NONE;

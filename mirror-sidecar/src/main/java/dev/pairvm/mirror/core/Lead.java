@@ -325,6 +325,13 @@ final class Lead {
         }
     }
 
+    /** Nobody else can be listed any more. */
+    void forgetNeedlessShrink() {
+        if (alone()) {
+            side.desk.withdraw();
+        }
+    }
+
     /** Asks the arbiter to list the follower; from now it may be listed, so its lease is needed and the gate bounded first. */
     void wishGrow(CopyId joiner) {
         TreeSet<CopyId> both = new TreeSet<>(known().inSync());
@@ -360,7 +367,8 @@ final class Lead {
         side.publish();
     }
 
-    private void failOver() {
+    /** Asks the arbiter to make the in-sync peer the active, in place of this failed copy. */
+    void failOver() {
         ArbiterRecord arbiter = side.desk.known();
         if (arbiter == null) {
             return;

@@ -215,6 +215,19 @@ final class Bench {
         return on(new Event.WriteReceived(request, 0, offset, length, false, false));
     }
 
+    /** The peer answers hashes, all zero, until it is to be sealed. */
+    void fill() {
+        while (sent(Message.Seal.class).isEmpty()) {
+            for (Message.HashRequest ask : sent(Message.HashRequest.class)) {
+                says(new Message.HashReply(
+                        8,
+                        session,
+                        ask.seq(),
+                        java.util.Collections.nCopies(ask.length() / Extent.CHUNK_BYTES, ChunkHash.ZERO)));
+            }
+        }
+    }
+
     /** An active alone at epoch 8. */
     static Bench alone() {
         Bench bench = new Bench(A).started(superblock(A, CopyState.IN_SYNC, 7, 5), false);
@@ -227,15 +240,7 @@ final class Bench {
         Bench bench = alone();
         bench.linked(Role.IDLE, CopyState.BLANK, 0, 0, PEER_LIFE);
         bench.says(new Message.Attached(8, bench.session));
-        while (bench.sent(Message.Seal.class).isEmpty()) {
-            for (Message.HashRequest ask : bench.sent(Message.HashRequest.class)) {
-                bench.says(new Message.HashReply(
-                        8,
-                        bench.session,
-                        ask.seq(),
-                        java.util.Collections.nCopies(ask.length() / Extent.CHUNK_BYTES, ChunkHash.ZERO)));
-            }
-        }
+        bench.fill();
         bench.granted();
         bench.says(new Message.Sealed(8, bench.session, bench.word()));
         bench.applies("v9");

@@ -73,4 +73,23 @@ class CasOutcomeTest {
         assertThat(active.sent(Message.EpochChanged.class)).hasSize(1);
         assertThat(active.core.role()).isEqualTo(Role.ACTIVE);
     }
+
+    /** Found by the simulator: the grow was sent again by itself after writes had been acknowledged without the joiner. */
+    @Test
+    void aGrowWhoseVersionMovedIsNotSentAgainForAJoinerThatIsGone() {
+        Bench active = Bench.alone();
+        active.linked(Role.IDLE, CopyState.BLANK, 0, 0, Bench.PEER_LIFE);
+        active.says(new Message.Attached(8, active.session));
+        active.fill();
+        active.granted();
+        active.says(new Message.Sealed(8, active.session, active.word()));
+        assertThat(active.wished().inSync()).containsExactly(Bench.A, Bench.B);
+        active.on(new Event.LinkDown(Bench.B, Cause.LOST));
+        long token = active.last(Effect.CasArbiter.class).token();
+        ArbiterRecord unmoved = active.core.view().arbiter().orElseThrow();
+        active.on(new Event.CasConflict(token, unmoved, "v8-address", "uid-l")).clear();
+        active.writes(1, 0, 4096).pass(2_000);
+        assertThat(active.replied(1)).isTrue();
+        assertThat(active.has(Effect.CasArbiter.class)).isFalse();
+    }
 }

@@ -1,0 +1,145 @@
+package dev.pairvm.mirror.core;
+
+import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.Epoch;
+import org.jspecify.annotations.Nullable;
+
+/** How this side comes to follow a lead, and how that ends. */
+final class Following {
+    private final Side side;
+    private final Standing at;
+    private @Nullable Link attachFrom;
+    private Message.@Nullable Attach attach;
+    private boolean persisting;
+
+    Following(Side side, Standing at) {
+        this.side = side;
+        this.at = at;
+    }
+
+    /** Whether a lead has asked this side to follow, and it has not answered yet. */
+    boolean attaching() {
+        return attach != null;
+    }
+
+    /** The link is gone: what was asked over it needs no answer. */
+    void forget(Link link) {
+        if (link == attachFrom) {
+            attach = null;
+            attachFrom = null;
+        }
+    }
+
+    void loseLead(Link link, boolean processEnded) {
+        Follower following = at.follower;
+        if (following != null && following.link == link) {
+            following.end();
+            at.follower = null;
+            at.candidacy.lost(processEnded);
+            side.publish();
+        }
+    }
+
+    void handedOver(Link link, Message.HandedOver m) {
+        Follower following = at.follower;
+        if (following != null && following.link == link && m.session() == link.session()) {
+            following.end();
+            at.follower = null;
+            at.candidacy.lost(true);
+            at.handedOverEpoch = m.clean() ? m.epoch() : -1;
+            side.desk.readAfresh();
+        }
+    }
+
+    void attach(Link link, Message.Attach m) {
+        if (m.session() != link.session()) {
+            return;
+        }
+        String refusal = refusal(m);
+        if (!refusal.isEmpty()) {
+            long highest = Math.max(side.superblock.durable().maxEpochSeen().value(), knownEpoch());
+            side.send(link, new Message.Refused(highest, link.session(), refusal));
+            return;
+        }
+        Follower before = at.follower;
+        if (before != null) {
+            before.end();
+            at.follower = null;
+            at.candidacy.lost(false);
+        }
+        attach = m;
+        attachFrom = link;
+        persisting = false;
+        attachIfReady();
+    }
+
+    private String refusal(Message.Attach m) {
+        if (at.copyFailed || side.state() == CopyState.FAILED) {
+            return "this copy failed";
+        }
+        if (at.stopping) {
+            return "this mirror is at.stopping";
+        }
+        if (side.desk.inDoubt()) {
+            return "a promotion is in doubt";
+        }
+        if (m.epoch() < knownEpoch()
+                || m.epoch() < side.superblock.durable().maxEpochSeen().value()) {
+            return "a higher epoch is known";
+        }
+        boolean asInSync = m.kind() != Message.AttachKind.RESYNC;
+        return asInSync && side.state() != CopyState.IN_SYNC ? "this copy is " + side.state() : "";
+    }
+
+    private long knownEpoch() {
+        ArbiterRecord arbiter = side.desk.known();
+        return arbiter == null ? 0 : arbiter.epoch().value();
+    }
+
+    /** Follows when no guest can run here, no older write can land late, and what must be durable first is. */
+    void attachIfReady() {
+        Message.Attach wanted = attach;
+        Link from = attachFrom;
+        if (wanted == null || from == null || persisting || !side.localWrites.none()) {
+            return;
+        }
+        if (!side.guest.dead()) {
+            side.guest.kill();
+            return;
+        }
+        persisting = true;
+        boolean fill = wanted.kind() == Message.AttachKind.RESYNC;
+        String uid = side.desk.uid();
+        side.superblock.change(
+                durable -> {
+                    Superblock next = durable.seen(new Epoch(wanted.epoch())).pinned(uid);
+                    return fill ? next.withState(CopyState.SYNCING) : next;
+                },
+                () -> follow(wanted, from));
+    }
+
+    private void follow(Message.Attach wanted, Link from) {
+        if (attach != wanted || at.lead != null) {
+            return;
+        }
+        attach = null;
+        attachFrom = null;
+        persisting = false;
+        at.follower = new Follower(side, from, wanted.epoch());
+        at.candidacy.granting();
+        side.out.emit(new Effect.SetBeacons(from.peer, from.session(), true));
+        side.send(from, new Message.Attached(wanted.epoch(), from.session()));
+        if (wanted.kind() != Message.AttachKind.RESYNC) {
+            side.out.emit(new Effect.PrepareStandbyGuest());
+        }
+        side.publish();
+    }
+
+    void beacon(Event.BeaconHeard beacon) {
+        Follower following = at.follower;
+        if (following != null && beacon.session() == following.link.session()) {
+            at.candidacy.heard(beacon.receivedAt());
+        }
+        at.ifLeading(l -> l.followed().beacon(beacon));
+    }
+}
