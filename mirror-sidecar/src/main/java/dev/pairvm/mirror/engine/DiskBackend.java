@@ -82,12 +82,7 @@ final class DiskBackend implements NbdBackend {
             reply.done();
             return;
         }
-        int pieces = Math.toIntExact(Math.ceilDiv(length, LONGEST));
-        NbdReply each = pieces == 1 ? reply : new JointReply(reply, pieces);
-        for (long at = offset; at < offset + length; at += LONGEST) {
-            int piece = (int) Math.min(LONGEST, offset + length - at);
-            core.accept(new Event.WriteReceived(requests.open(each, null), index, at, piece, true, fua));
-        }
+        new Zeroing(offset, length, fua, reply).next();
     }
 
     @Override
@@ -128,46 +123,47 @@ final class DiskBackend implements NbdBackend {
         }
     }
 
-    /** One answer for the pieces of a request that was cut: the first failure, once all have ended. */
-    private static final class JointReply implements NbdReply {
+    /**
+     * A trim or zeroing, which may be 4 GiB long, in pieces that the core takes: one after the other, so that what a guest has under way
+     * stays bounded by its number of requests. The first failure ends it.
+     */
+    private final class Zeroing implements NbdReply {
+        private final long end;
+        private final boolean fua;
         private final NbdReply whole;
-        private int open;
-        private boolean abandoned;
-        private @Nullable NbdError error;
+        private long at;
 
-        JointReply(NbdReply whole, int pieces) {
+        Zeroing(long offset, long length, boolean fua, NbdReply whole) {
+            this.at = offset;
+            this.end = offset + length;
+            this.fua = fua;
             this.whole = whole;
-            this.open = pieces;
+        }
+
+        void next() {
+            int piece = (int) Math.min(LONGEST, end - at);
+            long from = at;
+            at += piece;
+            core.accept(new Event.WriteReceived(requests.open(this, null), index, from, piece, true, fua));
         }
 
         @Override
         public void done() {
-            pieceEnded();
+            if (at < end) {
+                next();
+            } else {
+                whole.done();
+            }
         }
 
         @Override
         public void failed(NbdError failure) {
-            error = error == null ? failure : error;
-            pieceEnded();
+            whole.failed(failure);
         }
 
         @Override
         public void abandon() {
-            if (!abandoned) {
-                abandoned = true;
-                whole.abandon();
-            }
-        }
-
-        private void pieceEnded() {
-            if (--open > 0 || abandoned) {
-                return;
-            }
-            if (error == null) {
-                whole.done();
-            } else {
-                whole.failed(error);
-            }
+            whole.abandon();
         }
     }
 }
