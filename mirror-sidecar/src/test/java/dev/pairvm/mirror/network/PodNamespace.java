@@ -84,10 +84,12 @@ public final class PodNamespace implements AutoCloseable {
         });
     }
 
-    /** Root, with /dev/net/tun. */
+    /** Root, with /dev/net/tun and the two tools that the mirror's image has too. */
     public static boolean isPossible() {
         return Files.isWritable(Path.of("/dev/net/tun"))
                 && Files.isWritable(Path.of("/run"))
+                && Files.isExecutable(Path.of("/usr/sbin/nft"))
+                && Files.isExecutable(Path.of("/usr/sbin/ip"))
                 && "root".equals(System.getProperty("user.name"));
     }
 
