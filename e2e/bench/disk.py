@@ -75,8 +75,8 @@ def row(shape, kind, metric, ours, theirs, peer, target):
 
 def measure(sandbox, options):
     known = versions(sandbox)
-    alone = Mirrors(sandbox, "one-copy", options.mib, ["a"], 19000)
-    pair = Mirrors(sandbox, "pair", options.mib, ["a", "b"], 19010)
+    alone = Mirrors(sandbox, "one-copy", options.mib, ["a"], 18000)
+    pair = Mirrors(sandbox, "pair", options.mib, ["a", "b"], 18010)
     # (server, the name to show, what of ours it is compared with, target)
     peers = {
         "nbdkit": (Nbdkit(sandbox, "nbdkit", options.mib), f"nbdkit {known['nbdkit']} file", alone, SINGLE_TARGET),

@@ -1,5 +1,6 @@
 """NBD servers under test: ours, alone and as a pair, and the peers. Each serves an export on a unix socket in the sandbox."""
 
+import os
 import pathlib
 import signal
 import socket
@@ -102,10 +103,11 @@ def healthy(port, path="/readyz"):
 class Mirrors:
     """One mirror, or a pair, without guest and without Kubernetes; what is served is copy a's."""
 
-    def __init__(self, sandbox, label, mib, copies, port=19000):
+    def __init__(self, sandbox, label, mib, copies, port=18000):
         self.sandbox, self.label, self.copies, self.port = sandbox, label, copies, port
         self.processes = {}
-        subprocess.run([str(sandbox.layout), str(sandbox.root), sandbox.name(label), str(mib << 20), *copies], check=True)
+        subprocess.run([str(sandbox.layout), str(sandbox.root), sandbox.name(label), str(mib << 20), *copies], check=True,
+                       env=os.environ | {"LINK_PORT": str(port + 200)})
         self.socket = f"{label}/a/run/nbd.sock"
 
     def start(self):

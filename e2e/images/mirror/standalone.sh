@@ -22,7 +22,8 @@ key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1"
 key "$at/ca.key"
 openssl req -x509 -new -key "$at/ca.key" -days 30 -subj "/CN=standalone" -addext "keyUsage=critical,keyCertSign,cRLSign" -out "$at/ca.crt"
 
-port=17400
+# of the links; one a copy
+port=${LINK_PORT:-17400}
 for copy; do
   mkdir -p "$at/$copy/tls" "$at/$copy/run" "$at/$copy/disk"
   key "$at/$copy/tls/tls.key"
