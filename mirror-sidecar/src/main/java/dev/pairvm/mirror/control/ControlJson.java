@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.exc.InvalidTypeIdException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
@@ -60,6 +61,12 @@ final class ControlJson {
         } catch (UnrecognizedPropertyException e) {
             throw new MalformedOrderException(
                     "order has a field \"" + shorten(e.getPropertyName()) + "\" that this mirror does not know");
+        } catch (JsonMappingException e) {
+            String field = e.getPath().isEmpty()
+                    ? ""
+                    : " at field \""
+                            + shorten(String.valueOf(e.getPath().getLast().getFieldName())) + "\"";
+            throw new MalformedOrderException("order can not be read" + field + ": " + shorten(e.getOriginalMessage()));
         } catch (JsonProcessingException e) {
             throw new MalformedOrderException("order can not be read: " + shorten(e.getOriginalMessage()));
         } catch (IOException e) {

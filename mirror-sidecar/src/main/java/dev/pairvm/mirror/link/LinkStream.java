@@ -14,6 +14,7 @@ final class LinkStream implements StreamChannel {
     private final int id;
     private final String name;
     private @Nullable Handler handler;
+    private boolean acceptWanted;
     private boolean open;
     private boolean gone;
     private boolean endedHere;
@@ -37,6 +38,9 @@ final class LinkStream implements StreamChannel {
 
     void handledBy(Handler handler) {
         this.handler = handler;
+        if (acceptWanted) {
+            acceptHere();
+        }
     }
 
     private Handler handler() {
@@ -132,7 +136,9 @@ final class LinkStream implements StreamChannel {
     }
 
     void acceptHere() {
-        if (!gone && !open) {
+        if (handler == null) {
+            acceptWanted = true; // the acceptor says so before it has returned its handler
+        } else if (!gone && !open) {
             open = true;
             mux.send(new LinkFrame.StreamOpened(id));
             handler().opened(this);

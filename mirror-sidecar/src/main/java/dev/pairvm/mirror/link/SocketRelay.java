@@ -80,12 +80,15 @@ final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamCh
         }
     }
 
+    /** Closed after its last byte was read. Where half-closes are not known (NIO) this is how its end shows. */
     @Override
     public void channelInactive(ChannelHandlerContext context) {
-        if (stream != null && !(socketEnded && endedThere)) {
-            stream.reset("the local socket was closed");
+        if (!socketEnded) {
+            socketEnded = true;
+            if (stream != null) {
+                stream.end();
+            }
         }
-        socketEnded = true;
     }
 
     @Override
@@ -120,6 +123,9 @@ final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamCh
             StreamChannel from = stream;
             if (from != null && written.isSuccess()) {
                 from.consumed(length);
+            } else if (from != null) {
+                stream = null;
+                from.reset("the local socket was closed");
             }
         });
     }

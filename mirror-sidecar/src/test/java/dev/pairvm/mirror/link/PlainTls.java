@@ -67,6 +67,18 @@ final class PlainTls implements AutoCloseable {
         }
     }
 
+    byte[] piece(int stream, int length) {
+        ByteBuf payload = io.netty.buffer.Unpooled.buffer(length).writeZero(length);
+        ByteBuf head =
+                LinkFrameCodec.encode(UnpooledByteBufAllocator.DEFAULT, new LinkFrame.StreamData(stream), payload);
+        ByteBuf both = io.netty.buffer.Unpooled.wrappedBuffer(head, payload);
+        try {
+            return ByteBufUtil.getBytes(both);
+        } finally {
+            both.release();
+        }
+    }
+
     /** Shakes hands and reads until something comes or the server ends it. */
     void handshakeAndRead() {
         try {
