@@ -118,7 +118,13 @@ final class StatusView {
                 || from.get().equals(active.get().copy())) {
             return known;
         }
-        if (known != null && known.epoch() >= told.epoch().value()) {
+        if (known != null && known.epoch() > told.epoch().value()) {
+            return known;
+        }
+        // The same failover again is only news when its outage has become known: the guest ran after the first account of it.
+        if (known != null
+                && known.epoch() == told.epoch().value()
+                && (known.outage() != null || told.guestRunningMillis() < 0)) {
             return known;
         }
         return new Failover(
