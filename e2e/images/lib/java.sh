@@ -84,7 +84,7 @@ train() {
   [ ! -x "$HERE/$name/standalone.sh" ] || "$HERE/$name/standalone.sh" "$root" /train 67108864 a b
   say "$name: recording a run for the class cache"
   # a name space for mounts and network: the run may do what it likes with both
-  timeout -k 5 120 unshare --mount --net --pid --fork --kill-child --propagation private sh -euc '
+  timeout -k 5 300 unshare --mount --net --pid --fork --kill-child --propagation private sh -euc '
     mount -t proc proc "$1/proc"
     mount --rbind /dev "$1/dev"
     mount -t tmpfs tmp "$1/tmp"

@@ -6,10 +6,12 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.prometheus.client.CollectorRegistry;
 import io.prometheus.client.Gauge;
 import io.prometheus.client.hotspot.DefaultExports;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
@@ -23,6 +25,8 @@ import picocli.CommandLine.Mixin;
         description = "Runs virtual machines as pairs on two hosts: places, repairs and explains them.")
 public final class OperatorMain implements Callable<Integer> {
     private static final Logger LOG = LoggerFactory.getLogger(OperatorMain.class);
+    /** Less than Kubernetes' customary grace of 30 s; every pass can be cut off anywhere. */
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(15);
 
     @Mixin
     private OperatorOptions options = new OperatorOptions();
@@ -86,11 +90,13 @@ public final class OperatorMain implements Callable<Integer> {
         Runtime.getRuntime().halt(1);
     }
 
-    /** The JVM ends when its hooks do: this one waits for the orderly end. */
+    /** The JVM ends when its hooks do: this one waits for the orderly end, which a start that finds no API server never reaches. */
     private static void stop(CountDownLatch stopping, CountDownLatch stopped) {
         stopping.countDown();
         try {
-            stopped.await();
+            if (!stopped.await(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
+                LOG.warn("not stopped in order within {} s, ending all the same", STOP_LIMIT.toSeconds());
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
