@@ -18,9 +18,20 @@ import java.util.List;
 final class LanFrames {
     private static final int SLL2 = 276;
     private static final int ETHERNET = 1;
+    /** SLL2's packet type of a frame that left the switch; all others came in. */
+    private static final int OUTGOING = 4;
+
+    /** The lab's switch ports of its nodes have these interface numbers, in the order of the nodes. */
+    private static final int FIRST_NODE_PORT = 101;
+
+    private static final int LAST_NODE_PORT = 110;
 
     /** A frame: when, from which port of the switch (0 if the capture does not say), from which hardware address. */
-    record Frame(long micros, int port, String source) {}
+    record Frame(long micros, int port, String source) {
+        boolean cameFromNode() {
+            return port == 0 || port >= FIRST_NODE_PORT && port <= LAST_NODE_PORT;
+        }
+    }
 
     private final List<Frame> frames;
 
@@ -40,7 +51,10 @@ final class LanFrames {
                 }
                 byte[] bytes = in.readNBytes(record.getInt(8));
                 long micros = Integer.toUnsignedLong(record.getInt(0)) * 1_000_000 + record.getInt(4);
-                frames.add(frame(linkType, micros, bytes));
+                Frame frame = frame(linkType, micros, bytes);
+                if (frame.cameFromNode()) {
+                    frames.add(frame);
+                }
             }
         } catch (EOFException e) {
             throw new IOException("the capture " + capture + " is cut off", e);
@@ -51,7 +65,10 @@ final class LanFrames {
     private static Frame frame(int linkType, long micros, byte[] bytes) throws IOException {
         return switch (linkType) {
             case ETHERNET -> new Frame(micros, 0, mac(bytes, 6));
-            case SLL2 -> new Frame(micros, ByteBuffer.wrap(bytes).getInt(4), mac(bytes, 12));
+            case SLL2 ->
+                bytes[10] == OUTGOING
+                        ? new Frame(micros, -1, mac(bytes, 12))
+                        : new Frame(micros, ByteBuffer.wrap(bytes).getInt(4), mac(bytes, 12));
             default -> throw new IOException("capture has link type " + linkType + ", wanted Ethernet or SLL2");
         };
     }
@@ -69,8 +86,23 @@ final class LanFrames {
                 .toList();
     }
 
-    /** All frames of this hardware address. */
-    List<Frame> from(String mac) {
-        return frames.stream().filter(frame -> frame.source().equals(mac)).toList();
+    /**
+     * Frames of this hardware address that came from a node after another node had begun to send in its name. Never two that answer
+     * means: none.
+     */
+    List<Frame> lateOf(String mac) {
+        List<Frame> late = new ArrayList<>();
+        List<Integer> seen = new ArrayList<>();
+        for (Frame frame : frames) {
+            if (!frame.source().equals(mac)) {
+                continue;
+            }
+            if (!seen.contains(frame.port())) {
+                seen.add(frame.port());
+            } else if (frame.port() != seen.getLast()) {
+                late.add(frame);
+            }
+        }
+        return late;
     }
 }

@@ -72,11 +72,20 @@ class LinkCutE2E extends Scenario {
         String standby = machine().standbyNode();
         FailoverTimes times = new FailoverTimes(machine(), guestAddress());
 
-        times.startClock();
-        world().cut(active, Network.API);
-        cutMirrorPaths(active);
-        times.awaitNewActive(before, Duration.ofSeconds(20));
-        awaitLogRuns(BOOT_LIMIT);
+        Path capture = Files.createTempFile("pairvm-take-over", ".pcap");
+        try (Cluster.Capture running = world().cluster().captureLan(capture)) {
+            awaitLogRuns(Duration.ofSeconds(5));
+            times.startClock();
+            world().cut(active, Network.API);
+            cutMirrorPaths(active);
+            times.awaitNewActive(before, Duration.ofSeconds(20));
+            awaitLogRuns(BOOT_LIMIT);
+        }
+        LanFrames frames = LanFrames.of(capture);
+        assertThat(frames.sendersOf(Manifest.MAC)).as("hosts that spoke for the machine").hasSize(2);
+        assertThat(frames.lateOf(Manifest.MAC))
+                .as("frames of the old active after the new one's first")
+                .isEmpty();
         assertNothingLost();
 
         healMirrorPaths(active);
