@@ -159,8 +159,17 @@ final class CasDesk {
 
     /** Reads once in a while, when nothing presses. */
     void readSometimes() {
+        readEvery(IDLE_READ_MILLIS);
+    }
+
+    /** Reads once in a pause between attempts: somebody waits for the answer. */
+    void readOften() {
+        readEvery(config.waits().arbiterRetryMillis());
+    }
+
+    private void readEvery(long millis) {
         if (out.now() >= idleReadAt) {
-            idleReadAt = out.after(IDLE_READ_MILLIS);
+            idleReadAt = out.after(millis);
             read();
         }
     }

@@ -112,7 +112,7 @@ final class Followed {
         long word = hello.lineage().current();
         boolean sameData = hello.state() == CopyState.IN_SYNC
                 && (word == lead.lineage().current() || sealWord != 0 && word == sealWord);
-        boolean sameLife = hello.life() == completeLife || !side.rules.distrustsNewLife();
+        boolean sameLife = isComplete(candidate);
         if (sameData && lead.ready() && sameLife) {
             attach(candidate, Message.AttachKind.CONTINUE);
         } else if (sameData && !lead.ready()) {
@@ -151,15 +151,15 @@ final class Followed {
         if (from != link || attached || message.session() != from.session() || message.epoch() != lead.epoch()) {
             return;
         }
+        if (kind == Message.AttachKind.CONTINUE && !isComplete(from)) {
+            lose("a change that would have listed it failed meanwhile, and requests were finished without it");
+            return;
+        }
         attached = true;
         lastHeard = side.out.now();
         lead.io().attached(kind != Message.AttachKind.RESYNC);
         switch (kind) {
-            case CONTINUE -> {
-                if (!lead.known().inSync().contains(from.peer)) {
-                    sealed = true;
-                }
-            }
+            case CONTINUE -> sealed = !lead.known().inSync().contains(from.peer);
             case RECONCILE -> {
                 DirtyMap todo = new DirtyMap(side.config.diskBytes());
                 if (knownClean != lead.epoch() && side.rules.reconcilesBeforeServing()) {
@@ -272,6 +272,16 @@ final class Followed {
         completeLife = hello == null ? 0 : hello.life();
     }
 
+    private boolean isComplete(Link from) {
+        Message.Hello hello = from.hello();
+        return hello != null && (hello.life() == completeLife || !side.rules.distrustsNewLife());
+    }
+
+    /** A request was finished that no follower confirmed: whoever comes back is not complete any more. */
+    void wentOnWithout() {
+        completeLife = 0;
+    }
+
     void grown(ArbiterRecord arbiter) {
         resync = null;
         tell(arbiter);
@@ -327,6 +337,10 @@ final class Followed {
             link = null;
             lostAt = side.out.now();
             side.out.emit(new Effect.StopBeacons());
+            if (kind != Message.AttachKind.RESYNC) {
+                // What it said of itself in its hello is no longer so; a new link brings a fresh one.
+                side.drop(from, "it refused to follow: " + message.reason());
+            }
         }
         if (message.epoch() > lead.epoch()) {
             side.desk.readAfresh();

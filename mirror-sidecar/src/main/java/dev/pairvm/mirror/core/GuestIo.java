@@ -224,7 +224,7 @@ final class GuestIo {
      * is done only when no other copy may be listed in sync and that is durable here.
      */
     boolean peerSatisfied(boolean peerDone) {
-        return lead.attachedLink() != null ? peerDone : lead.mayAcknowledgeAlone();
+        return lead.attachedLink() != null ? peerDone : lead.acknowledgesAlone();
     }
 
     // -------------------------------------------------------------------------------------------------- what counts

@@ -71,6 +71,8 @@ final class Lead {
     void won(CasDesk.Kind kind, ArbiterRecord arbiter) {
         epoch = arbiter.epoch();
         elected = true;
+        // From here the record may list fewer: nothing is finished before the consequences are durable.
+        settling = true;
         if (kind != CasDesk.Kind.HAND_OVER && kind != CasDesk.Kind.FAIL_OVER) {
             handOver.lost("the in-sync set changed meanwhile");
         }
@@ -92,11 +94,11 @@ final class Lead {
      * own branch, then replies flow.
      */
     private void shrunk() {
-        followed.lose("not in sync any more");
         settle(this::outdatePeers, () -> {
             ready = true;
             serveIfAllowed();
         });
+        followed.lose("not in sync any more");
     }
 
     private void outdatePeers() {
@@ -166,6 +168,7 @@ final class Lead {
             io.log().forgetAll();
             side.out.emit(new Effect.ClearBookkeeping(side.out.token(), java.util.List.of()));
             ready = true;
+            followed.completed();
             serveIfAllowed();
         }
     }
@@ -232,8 +235,13 @@ final class Lead {
         return others().isEmpty();
     }
 
-    boolean mayAcknowledgeAlone() {
-        return alone() && (!settling || !side.rules.unconfirmedShrinkCounts());
+    /** Whether a request may be finished that no other copy confirmed. If so, it is: a peer that comes back has missed it. */
+    boolean acknowledgesAlone() {
+        boolean may = alone() && (!settling || !side.rules.unconfirmedShrinkCounts());
+        if (may) {
+            followed.wentOnWithout();
+        }
+        return may;
     }
 
     boolean hasLeave() {
@@ -313,7 +321,7 @@ final class Lead {
             wishShrink();
         }
         if (!serving && ready && !diskFailed) {
-            side.desk.read();
+            side.desk.readOften();
         }
         serveIfAllowed();
     }
