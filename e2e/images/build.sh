@@ -67,7 +67,14 @@ main() {
   rm -rf "$WORK"
   mkdir -p "$WORK"
   trap 'rm -rf "$WORK"' EXIT
-  local name
+  local name modules=()
+  for name in "${names[@]}"; do
+    case $name in mirror) modules+=(mirror-sidecar) ;; operator) modules+=(operator) ;; esac
+  done
+  if [ ${#modules[@]} -gt 0 ]; then
+    JDK=$(java_home)
+    package "${modules[@]}"
+  fi
   for name in "${names[@]}"; do "build_$name"; done
 }
 

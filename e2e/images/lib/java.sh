@@ -17,36 +17,47 @@ sources_key() {
     | xargs -0 sha256sum; "$JDK/bin/java" -version 2>&1; }) | sha256sum | cut -c1-16
 }
 
-# jars_of MODULE : prints a directory with our jars in app/ and the libraries in lib/
-jars_of() {
-  local module=$1 key jars target=$REPO/$1/target jar name
-  key=$(sources_key "$module")
-  jars=$CACHE/java/$module-$key
-  [ -d "$jars" ] && { echo "$jars"; return; }
-  say "$module: packaging with Maven"
-  rm -rf "$target/dependency"
-  (cd "$REPO" && JAVA_HOME=$JDK mvn -q -B -pl "$module" -am -DskipTests package dependency:copy-dependencies -DincludeScope=runtime) \
-    > "$CACHE/$module-maven.log" 2>&1 9>&- || { tail -n 30 "$CACHE/$module-maven.log" >&2; die "$module does not build, see $CACHE/$module-maven.log"; }
-  # a few older ones stay: going back to them costs nothing
-  ls -dt "$CACHE/java/$module"-* 2> /dev/null | tail -n +4 | xargs -r rm -rf
-  rm -rf "$WORK/jars"
-  mkdir -p "$WORK/jars"/{app,lib,native} "$CACHE/java"
-  cp "$target"/pairvm-*.jar "$WORK/jars/app/"
-  rm -f "$WORK"/jars/app/*-{tests,sources,javadoc}.jar
+jars_path() { echo "$CACHE/java/$1-$(sources_key "$1")"; }
+
+# package MODULE... : makes the jars of those that are not there for these sources, all in one run of Maven
+package() {
+  local module stale=()
+  for module; do [ -d "$(jars_path "$module")" ] || stale+=("$module"); done
+  [ ${#stale[@]} -gt 0 ] || return 0
+  say "packaging with Maven: ${stale[*]}"
+  for module in "${stale[@]}"; do rm -rf "$REPO/$module/target/dependency"; done
+  (cd "$REPO" && JAVA_HOME=$JDK mvn -q -B -T 2 -pl "$(IFS=,; echo "${stale[*]}")" -am -DskipTests package \
+    dependency:copy-dependencies -DincludeScope=runtime) > "$CACHE/maven.log" 2>&1 9>&- \
+    || { tail -n 30 "$CACHE/maven.log" >&2; die "the sources do not build, see $CACHE/maven.log"; }
+  mkdir -p "$CACHE/java"
+  for module in "${stale[@]}"; do
+    # a few older ones stay: going back to them costs nothing
+    { ls -dt "$CACHE/java/$module"-* 2> /dev/null || true; } | tail -n +4 | xargs -r rm -rf
+    collect "$module" "$WORK/jars"
+    mv "$WORK/jars" "$(jars_path "$module")"
+  done
+}
+
+# collect MODULE DIR : our jars to app/, libraries to lib/, native code to native/
+collect() {
+  local target=$REPO/$1/target jars=$2 jar name
+  mkdir -p "$jars"/{app,lib,native}
+  cp "$target"/pairvm-*.jar "$jars/app/"
+  rm -f "$jars"/app/*-{tests,sources,javadoc}.jar
   for jar in "$target"/dependency/*.jar; do
     name=$(basename "$jar")
     case $name in
       pairvm-*-tests.jar) ;;
-      pairvm-*) cp "$jar" "$WORK/jars/app/" ;;
-      *) cp "$jar" "$WORK/jars/lib/" ;;
+      pairvm-*) cp "$jar" "$jars/app/" ;;
+      *) cp "$jar" "$jars/lib/" ;;
     esac
     # Netty looks there before it unpacks its native code to a temporary file at each start
     case $name in
-      netty-*native-*-linux-x86_64.jar | netty-tcnative-boringssl-static-*-linux-x86_64.jar) (cd "$WORK/jars/native" && "$JDK/bin/jar" xf "$jar" META-INF/native && mv META-INF/native/*.so . && rm -r META-INF) ;;
+      netty-*native-*-linux-x86_64.jar | netty-tcnative-boringssl-static-*-linux-x86_64.jar)
+        (cd "$jars/native" && "$JDK/bin/jar" xf "$jar" META-INF/native && mv META-INF/native/*.so . && rm -r META-INF)
+        ;;
     esac
   done
-  mv "$WORK/jars" "$jars"
-  echo "$jars"
 }
 
 # jre : prints a directory with the run-time; both programs share it, and the images share its layer
@@ -102,9 +113,9 @@ train() {
 # build_java NAME MODULE USER WORDS-JSON : WORDS are the arguments when the pod gives none
 build_java() {
   local name=$1 module=$2 user=$3 words=$4 tree jars jre key layers=$WORK/$1 jar
-  JDK=$(java_home)
   tree=$(os_tree "$name")
-  jars=$(jars_of "$module")
+  package "$module"
+  jars=$(jars_path "$module")
   jre=$(jre)
   key=$({ cat "$tree.key" "$HERE/lib/java.sh" "$HERE/lib/archive.sh" "$HERE/$name"/{start,train,jvm.options}; cat "$HERE/$name"/*.sh 2> /dev/null; echo "$jars $jre"; } | sha256sum | cut -c1-16)
   have_image "$name" "$key" && return
