@@ -82,7 +82,9 @@ class LinkCutE2E extends Scenario {
             awaitLogRuns(BOOT_LIMIT);
         }
         LanFrames frames = LanFrames.of(capture);
-        assertThat(frames.sendersOf(Manifest.MAC)).as("hosts that spoke for the machine").hasSize(2);
+        assertThat(frames.sendersOf(Manifest.MAC))
+                .as("hosts that spoke for the machine")
+                .hasSize(2);
         assertThat(frames.lateOf(Manifest.MAC))
                 .as("frames of the old active after the new one's first")
                 .isEmpty();

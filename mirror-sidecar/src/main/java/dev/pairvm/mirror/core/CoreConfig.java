@@ -65,8 +65,8 @@ public record CoreConfig(
             int rejoinMillis,
             int rejoinMostMillis,
             int arbiterRetryMillis) {
-        /** 100 ms, 3 s, 10 s, 15 s, 2 s, 10 s, 300 s, 200 ms. */
-        public static final Waits DEFAULT = new Waits(100, 3_000, 10_000, 15_000, 2_000, 10_000, 300_000, 200);
+        /** 100 ms, 5 s, 10 s, 15 s, 2 s, 10 s, 300 s, 200 ms. */
+        public static final Waits DEFAULT = new Waits(100, 5_000, 10_000, 15_000, 2_000, 10_000, 300_000, 200);
 
         /** Checks the order of the two returns; throws {@link IllegalArgumentException} naming the field. */
         public Waits {

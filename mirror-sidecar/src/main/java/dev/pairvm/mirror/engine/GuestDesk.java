@@ -8,13 +8,13 @@ import dev.pairvm.mirror.guest.GuestControl;
 import dev.pairvm.mirror.guest.GuestEvent;
 import dev.pairvm.mirror.guest.GuestState;
 import dev.pairvm.mirror.guest.MigrationSource;
-import dev.pairvm.mirror.guest.MigrationTarget;
 import dev.pairvm.mirror.guest.StartMode;
 import dev.pairvm.mirror.network.NetworkException;
 import dev.pairvm.mirror.network.PodNetwork;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -34,6 +34,9 @@ final class GuestDesk implements GuestPort {
     /** Device state only, RAM is there already. */
     private static final Duration SWITCH_LIMIT = Duration.ofSeconds(10);
 
+    /** How long a guest that arrived may wait for its epoch before it is given up; the arbiter's answer takes milliseconds. */
+    private static final Duration DECISION_LIMIT = Duration.ofSeconds(15);
+
     /** A QEMU that fails to start is tried again after this. */
     private static final Duration START_AGAIN = Duration.ofSeconds(2);
 
@@ -48,7 +51,7 @@ final class GuestDesk implements GuestPort {
     private boolean mayRun;
     private @Nullable MigrationSource leaving;
     private boolean pausedForSwitch;
-    private @Nullable MigrationTarget arriving;
+    private @Nullable CompletableFuture<Void> arrival;
     private @Nullable String trouble;
     private Runnable ran = () -> {};
     private Runnable moveOver = () -> {};
@@ -56,6 +59,9 @@ final class GuestDesk implements GuestPort {
     /** Puts work off; the event loop's timer. */
     interface Timers {
         void later(Duration delay, Runnable task);
+
+        /** As soon as the loop comes round. */
+        void now(Runnable task);
     }
 
     GuestDesk(
@@ -107,7 +113,7 @@ final class GuestDesk implements GuestPort {
 
     @Override
     public void prepareStandby() {
-        if (runner && wished && arriving == null) {
+        if (runner && wished && arrival == null) {
             guest.prepareStandby().exceptionally(failure -> failed("a standby guest could not be prepared", failure));
         }
     }
@@ -115,22 +121,25 @@ final class GuestDesk implements GuestPort {
     @Override
     public void start(Effect.StartCause cause) {
         mayRun = true;
-        MigrationTarget moved = arriving;
-        arriving = null;
+        CompletableFuture<Void> moved = arrival;
+        arrival = null;
         if (cause == Effect.StartCause.HANDED_OVER && moved != null) {
-            moved.arrived(SWITCH_LIMIT).whenComplete((_, failure) -> {
-                if (failure != null) {
-                    // Its memory is lost with the old side; its disks are whole. It boots, as after a crash.
-                    LOG.warn("the guest did not arrive, it boots from its disks instead", failure);
-                    guest.kill().thenRun(this::run);
-                } else {
-                    run();
-                }
-            });
+            moved.orTimeout(SWITCH_LIMIT.toMillis(), TimeUnit.MILLISECONDS)
+                    .whenCompleteAsync((_, failure) -> runMoved(failure), timers::now);
         } else if (moved != null || waitsForMigration()) {
             guest.kill().thenRun(this::run);
         } else {
             run();
+        }
+    }
+
+    private void runMoved(@Nullable Throwable failure) {
+        if (failure == null) {
+            run();
+        } else {
+            // Its memory is lost with the old side; its disks are whole. It boots, as after a crash.
+            LOG.warn("the guest did not arrive, it boots from its disks instead", failure);
+            guest.kill().thenRun(this::run);
         }
     }
 
@@ -256,15 +265,39 @@ final class GuestDesk implements GuestPort {
             return CompletableFuture.failedFuture(new IllegalStateException("this pod has no QEMU container"));
         }
         return guest.prepareIncoming().thenApply(target -> {
-            arriving = target;
+            CompletableFuture<Void> coming = target.arrived(MOVE_LIMIT);
+            arrival = coming;
+            coming.whenComplete((_, failure) -> {
+                if (failure == null) {
+                    timers.later(DECISION_LIMIT, () -> giveUp(coming));
+                } else {
+                    LOG.info("the guest does not come: {}", failure.getMessage());
+                    giveUp(coming);
+                }
+            });
             return target.socket();
         });
     }
 
-    /** The stream of a migration broke or was cancelled before the hand-over. */
+    /**
+     * The source ended the exchange. A guest that is here whole waits for the epoch that lets it run; one that is not may still be
+     * on its last bytes.
+     */
     void guestWillNotCome() {
-        if (arriving != null && !mayRun) {
-            arriving = null;
+        CompletableFuture<Void> coming = arrival;
+        if (coming != null && !coming.isDone()) {
+            timers.later(SWITCH_LIMIT, () -> {
+                if (!coming.isDone()) {
+                    giveUp(coming);
+                }
+            });
+        }
+    }
+
+    /** Back to a standby that waits to boot, unless the guest was let run meanwhile. */
+    private void giveUp(CompletableFuture<Void> coming) {
+        if (coming.equals(arrival) && !mayRun) {
+            arrival = null;
             guest.kill().thenRun(this::prepareStandby);
         }
     }

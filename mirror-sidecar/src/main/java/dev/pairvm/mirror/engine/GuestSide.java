@@ -61,14 +61,8 @@ record GuestSide(
                 files,
                 loop,
                 heard);
-        GuestDesk desk = new GuestDesk(
-                control,
-                network,
-                settings.runner(),
-                config,
-                core,
-                (delay, task) -> loop.schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS),
-                changed);
+        GuestDesk desk =
+                new GuestDesk(control, network, settings.runner(), config, core, new LoopTimers(loop), changed);
         desk.onRun(reign::guestRuns);
         if (settings.runner()) {
             new SerialLog(files);
@@ -98,6 +92,19 @@ record GuestSide(
             return found.get(limit.toMillis(), TimeUnit.MILLISECONDS).isGuestAlive();
         } catch (TimeoutException e) {
             throw new ExecutionException("QEMU of an earlier life could not be looked at within " + limit, e);
+        }
+    }
+
+    /** Timers of the event loop. */
+    private record LoopTimers(EventLoop loop) implements GuestDesk.Timers {
+        @Override
+        public void later(Duration delay, Runnable task) {
+            loop.schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS);
+        }
+
+        @Override
+        public void now(Runnable task) {
+            loop.execute(task);
         }
     }
 
