@@ -3,6 +3,7 @@ package dev.pairvm.mirror.core;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.Epoch;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -151,22 +152,25 @@ final class Lead {
         }
     }
 
-    /** The follower has been brought to this side's view. */
-    void resynced() {
-        if (ready) {
-            followed.seal();
-        } else {
-            reconcileDurably(0);
-        }
+    /**
+     * The follower has been brought to this side's view. Now both sides flush, disk by disk: what they were found equal in may be in a
+     * cache only, also here (what this side received as a standby), and no activity log names it. Writes made meanwhile are hot.
+     */
+    void resynced(Resync done) {
+        flushFrom(0, done);
     }
 
-    /** After the comparison both sides flush, disk by disk; then nothing differs and nothing need be hot. */
-    private void reconcileDurably(int disk) {
+    private void flushFrom(int disk, Resync done) {
+        if (followed.resync() != done) {
+            return;
+        }
         if (disk < side.config.diskBytes().size()) {
-            io.flushes().flush(disk, () -> reconcileDurably(disk + 1));
-        } else if (!ready) {
+            io.flushes().flush(disk, () -> flushFrom(disk + 1, done));
+        } else if (ready) {
+            followed.seal();
+        } else {
             io.log().forgetAll();
-            side.out.emit(new Effect.ClearBookkeeping(side.out.token(), java.util.List.of()));
+            side.out.emit(new Effect.ClearBookkeeping(side.out.token(), List.of()));
             ready = true;
             followed.completed();
             serveIfAllowed();

@@ -88,7 +88,7 @@ final class Resync {
         pumping = false;
         if (steps.isEmpty() && !seek()) {
             finished = true;
-            lead.resynced();
+            lead.resynced(this);
         }
     }
 

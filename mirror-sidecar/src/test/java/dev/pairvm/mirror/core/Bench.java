@@ -225,6 +225,9 @@ final class Bench {
                         ask.seq(),
                         java.util.Collections.nCopies(ask.length() / Extent.CHUNK_BYTES, ChunkHash.ZERO)));
             }
+            for (Message.Flush flush : sent(Message.Flush.class)) {
+                says(new Message.FlushAck(8, session, flush.seq()));
+            }
         }
     }
 

@@ -45,12 +45,13 @@ final class Oracle {
         cells.get(cell).add(new Value(word, at, NEVER, false));
     }
 
-    void acknowledged(int cell, long word, long at, boolean durable) {
-        Value value = find(cell, word);
-        if (value != null) {
-            value.acked = Math.min(value.acked, at);
-            if (durable) {
-                makeDurable(cell, value);
+    void acknowledged(int cell, long word, long issued, long at, boolean durable) {
+        for (Value value : List.copyOf(cells.get(cell))) {
+            if (value.word == word && value.issued == issued) {
+                value.acked = Math.min(value.acked, at);
+                if (durable) {
+                    makeDurable(cell, value);
+                }
             }
         }
     }
@@ -74,12 +75,12 @@ final class Oracle {
         cells.get(cell).removeIf(value -> value.acked < durable.issued);
     }
 
-    /** Whether a read issued at that point may return the value. */
+    /** Whether a read issued at that point may return the value. Zeroes may have been written more than once. */
     boolean mayRead(int cell, long word, long readIssued) {
-        Value value = find(cell, word);
-        if (value == null) {
-            return false;
-        }
+        return cells.get(cell).stream().anyMatch(value -> value.word == word && notOvertaken(cell, value, readIssued));
+    }
+
+    private boolean notOvertaken(int cell, Value value, long readIssued) {
         for (Value later : cells.get(cell)) {
             if (value.acked < later.issued && later.acked < readIssued) {
                 return false;
@@ -100,9 +101,10 @@ final class Oracle {
 
     /** A guest has seen the value: older ones never come back without a power loss. */
     void seen(int cell, long word, long at) {
-        Value value = find(cell, word);
-        if (value != null) {
-            value.acked = Math.min(value.acked, at);
+        List<Value> same =
+                cells.get(cell).stream().filter(value -> value.word == word).toList();
+        if (same.size() == 1) {
+            same.getFirst().acked = Math.min(same.getFirst().acked, at);
         }
     }
 

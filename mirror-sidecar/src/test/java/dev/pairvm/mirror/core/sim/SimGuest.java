@@ -125,7 +125,7 @@ final class SimGuest {
         switch (request.kind) {
             case WRITE, ZERO -> {
                 for (int cell = base + request.first; cell < base + request.first + request.count; cell++) {
-                    sim.oracle.acknowledged(cell, request.word, at, request.fua);
+                    sim.oracle.acknowledged(cell, request.word, request.issued, at, request.fua);
                     sim.checkCell(cell, "I1 when acknowledged");
                 }
             }
