@@ -16,6 +16,8 @@ final class Oracle {
         long issued;
         long acked;
         boolean durable;
+        /** A guest has seen a later value, which need not be acknowledged yet. */
+        long overtaken = NEVER;
 
         Value(long word, long issued, long acked, boolean durable) {
             this.word = word;
@@ -81,6 +83,9 @@ final class Oracle {
     }
 
     private boolean notOvertaken(int cell, Value value, long readIssued) {
+        if (value.overtaken < readIssued) {
+            return false;
+        }
         for (Value later : cells.get(cell)) {
             if (value.acked < later.issued && later.acked < readIssued) {
                 return false;
@@ -99,12 +104,19 @@ final class Oracle {
         return find(cell, word) != null;
     }
 
-    /** A guest has seen the value: older ones never come back without a power loss. */
+    /**
+     * A guest has seen the value: older ones never come back without a power loss. A write that was seen but not answered may still be
+     * carried out once more, for QEMU sends it again when its mirror restarts.
+     */
     void seen(int cell, long word, long at) {
         List<Value> same =
                 cells.get(cell).stream().filter(value -> value.word == word).toList();
         if (same.size() == 1) {
-            same.getFirst().acked = Math.min(same.getFirst().acked, at);
+            for (Value older : cells.get(cell)) {
+                if (older.acked < same.getFirst().issued) {
+                    older.overtaken = Math.min(older.overtaken, at);
+                }
+            }
         }
     }
 
@@ -123,6 +135,7 @@ final class Oracle {
         if (value != null) {
             value.issued = at;
             value.acked = at;
+            value.overtaken = NEVER;
         }
     }
 
