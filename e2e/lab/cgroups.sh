@@ -8,6 +8,11 @@ hierarchies() {
   if [ "$(cgroup_version)" = 2 ]; then echo /sys/fs/cgroup; else awk '$3 == "cgroup" {print $2}' /proc/mounts; fi
 }
 
+# A whole cluster lives in the lab's group; at the default weight all of it together would get as much processor as one compiler outside.
+weigh_cgroup() { # weigh_cgroup DIRECTORY
+  if [ -e "$1/cpu.shares" ]; then echo 65536 > "$1/cpu.shares"; elif [ -e "$1/cpu.weight" ]; then echo 5000 > "$1/cpu.weight"; fi
+}
+
 make_cgroup() { # make_cgroup NAME
   local h d c
   for h in $(hierarchies); do
@@ -22,6 +27,7 @@ make_cgroup() { # make_cgroup NAME
         echo "+$c" > "$h/cgroup.subtree_control" && echo "+$c" > "$h/$P/cgroup.subtree_control" || true
       done 2> /dev/null
     fi
+    weigh_cgroup "$h/$P"
   done
 }
 
