@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.source;
 
 import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.mirror.store.DeviceLayout;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -58,18 +59,25 @@ public final class DiskImport {
     public boolean hasContent() throws IOException {
         return switch (kind) {
             case FILE -> Files.exists(path.resolve(IMAGE));
-            case BLOCK -> !firstPieceIsZero();
+            case BLOCK -> blockHasContent();
         };
     }
 
-    private boolean firstPieceIsZero() throws IOException {
+    /** A boot sector, or a mirror's metadata: a guest may have wiped the first, and its disk is not blank for that. */
+    private boolean blockHasContent() throws IOException {
         try (FileChannel device = FileChannel.open(path, StandardOpenOption.READ)) {
-            ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES);
-            while (piece.hasRemaining() && device.read(piece) >= 0) {
-                // reads until the piece is full or the device ends
-            }
-            return isZero(piece.array(), piece.position());
+            long metadata = DeviceLayout.metadataOffset(device.size());
+            return !pieceIsZero(device, 0) || metadata > 0 && !pieceIsZero(device, metadata);
         }
+    }
+
+    private static boolean pieceIsZero(FileChannel device, long offset) throws IOException {
+        ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES);
+        long at = offset;
+        for (int n = 0; n >= 0 && piece.hasRemaining(); n = device.read(piece, at)) {
+            at += n;
+        }
+        return isZero(piece.array(), piece.position());
     }
 
     /**

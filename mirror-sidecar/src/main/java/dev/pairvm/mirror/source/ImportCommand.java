@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.source;
 
 import dev.pairvm.api.mirror.MirrorConfig;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -88,7 +89,7 @@ public final class ImportCommand implements Callable<Integer> {
                 LOG.info("disk {} has content already, nothing to import", disk);
                 return 0;
             }
-            try (InputStream image = open(origin)) {
+            try (InputStream image = open(origin, sizeBytes)) {
                 target.run(image, Optional.ofNullable(sha256), new Progress(disk));
             }
             LOG.info("disk {} has its content", disk);
@@ -105,10 +106,12 @@ public final class ImportCommand implements Callable<Integer> {
         }
     }
 
-    private static InputStream open(Origin origin) throws IOException, InterruptedException {
+    private static InputStream open(Origin origin, long sizeBytes) throws IOException, InterruptedException {
         if (origin.path != null) {
             Path image = Files.isDirectory(origin.path) ? origin.path.resolve(DiskImport.IMAGE) : origin.path;
-            return Files.newInputStream(image);
+            InputStream content = Files.newInputStream(image);
+            // A device is larger than the disk on it: a mirror's metadata, or rounding, come behind.
+            return Files.isRegularFile(image) ? content : new FirstBytes(content, sizeBytes);
         }
         if (origin.url == null) {
             throw new IllegalStateException("picocli checks that one origin is given");
@@ -124,6 +127,30 @@ public final class ImportCommand implements Callable<Integer> {
             throw new IOException(origin.url + " answered " + response.statusCode());
         }
         return response.body();
+    }
+
+    /** The first bytes of a stream. */
+    private static final class FirstBytes extends FilterInputStream {
+        private long left;
+
+        FirstBytes(InputStream in, long bytes) {
+            super(in);
+            left = bytes;
+        }
+
+        @Override
+        public int read() throws IOException {
+            int next = left > 0 ? super.read() : -1;
+            left -= next >= 0 ? 1 : 0;
+            return next;
+        }
+
+        @Override
+        public int read(byte[] into, int offset, int length) throws IOException {
+            int n = left > 0 ? super.read(into, offset, (int) Math.min(left, length)) : -1;
+            left -= Math.max(n, 0);
+            return n;
+        }
     }
 
     /** A log line now and then, so that a long download is seen to live. */

@@ -109,9 +109,8 @@ final class DiskOpening {
         LinuxFile device = LinuxFile.openDevice(Path.of(disk.path()));
         try {
             long deviceBytes = device.sizeBytes();
-            // From the size of the device, not of the disk: so the metadata stay where they are when the disk grows.
             long metadataBytes = MetadataArea.sizeFor(deviceBytes);
-            long base = Math.floorDiv(deviceBytes - metadataBytes, MetadataArea.BLOCK_BYTES) * MetadataArea.BLOCK_BYTES;
+            long base = DeviceLayout.metadataOffset(deviceBytes);
             if (base < disk.sizeBytes()) {
                 throw new DiskSetupException("disk " + disk.name() + ": " + disk.path() + " has " + deviceBytes
                         + " bytes, of which the last " + metadataBytes

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pairvm.api.mirror.MirrorConfig.Disk.Kind;
+import dev.pairvm.mirror.store.DeviceLayout;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -99,5 +100,17 @@ class DiskImportTest {
         assertThat(disk.hasContent()).isFalse();
         disk.run(new ByteArrayInputStream(image), Optional.of(sha256(image)), bytes -> {});
         assertThat(Files.readAllBytes(device)).isEqualTo(Arrays.copyOf(image, DISK_BYTES));
+    }
+
+    @Test
+    void aDeviceWhoseGuestWipedItsBootSectorIsNotBlank() throws Exception {
+        byte[] bytes = new byte[8 << 20];
+        Path device = Files.write(dir.resolve("device"), bytes);
+        bytes[(int) DeviceLayout.metadataOffset(bytes.length)] = 1;
+        Files.write(device, bytes);
+
+        DiskImport disk = new DiskImport(Kind.BLOCK, device, DISK_BYTES);
+
+        assertThat(disk.hasContent()).isTrue();
     }
 }
