@@ -9,7 +9,7 @@ import org.awaitility.Awaitility;
 /** The operator scaled to nothing, and back at the end. */
 final class OperatorAbsence implements AutoCloseable {
     static final String NAMESPACE = "pairvm-system";
-    private static final String NAME_LABEL = "app.kubernetes.io/name";
+    private static final String PART_OF = "app.kubernetes.io/part-of";
 
     private final KubernetesClient client;
     private final Deployment deployment;
@@ -19,7 +19,7 @@ final class OperatorAbsence implements AutoCloseable {
         this.deployment = client.apps()
                 .deployments()
                 .inNamespace(NAMESPACE)
-                .withLabel(NAME_LABEL, "pairvm")
+                .withLabel(PART_OF, "pairvm")
                 .list()
                 .getItems()
                 .getFirst();
