@@ -1,6 +1,8 @@
 package dev.pairvm.mirror;
 
 import dev.pairvm.mirror.source.ImportCommand;
+import java.util.List;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -25,8 +27,21 @@ public final class MirrorMain implements Runnable {
 
     /** Ends with the command's exit status; 2 for wrong flags. */
     public static void main(String[] args) {
+        if (args.length > 0 && args[0].equals("run")) {
+            List<String> flags = List.of(args).subList(1, args.length);
+            RunCommand.plain(flags).ifPresent(command -> System.exit(run(command)));
+        }
         System.exit(new CommandLine(new MirrorMain())
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .execute(args));
+    }
+
+    private static int run(RunCommand command) {
+        try {
+            return command.call();
+        } catch (Exception e) {
+            LoggerFactory.getLogger(MirrorMain.class).error("the mirror ended by a fault of its own", e);
+            return 1;
+        }
     }
 }

@@ -14,8 +14,12 @@ import dev.pairvm.mirror.network.NetworkException;
 import dev.pairvm.mirror.store.DiskSetupException;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -72,8 +76,51 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--disks-only", description = "no guest and no network; only for benchmarks and tests")
     private boolean disksOnly;
 
-    /** Never started but by picocli. */
+    /** With the defaults; flags are set by picocli, or by {@link #plain}. */
     RunCommand() {}
+
+    /**
+     * The command for flags that are plainly right, without picocli: a restarted mirror holds up the guest's I/O, and reading flags by
+     * reflection is a quarter of its start. Empty for anything else; picocli then says what is wrong, or helps.
+     */
+    static Optional<RunCommand> plain(List<String> flags) {
+        RunCommand command = new RunCommand();
+        Iterator<String> words = flags.iterator();
+        try {
+            while (words.hasNext()) {
+                if (!command.take(words.next(), words)) {
+                    return Optional.empty();
+                }
+            }
+        } catch (NoSuchElementException | NumberFormatException | InvalidPathException notPlain) {
+            return Optional.empty();
+        }
+        return Optional.of(command);
+    }
+
+    private boolean take(String flag, Iterator<String> words) {
+        switch (flag) {
+            case "--config" -> config = Path.of(words.next());
+            case "--tls" -> tls = Path.of(words.next());
+            case "--cloud-init" -> cloudInit = Path.of(words.next());
+            case "--run-dir" -> runDirectory = Path.of(words.next());
+            case "--control-port" -> controlPort = Integer.parseInt(words.next());
+            case "--health-port" -> healthPort = Integer.parseInt(words.next());
+            case "--arbiter-file" -> arbiterFile = Path.of(words.next());
+            case "--disks-only" -> disksOnly = true;
+            default -> {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** What the flags came to, for tests. */
+    @Override
+    public String toString() {
+        return "run config=%s tls=%s cloudInit=%s runDirectory=%s controlPort=%d healthPort=%d arbiterFile=%s disksOnly=%b"
+                .formatted(config, tls, cloudInit, runDirectory, controlPort, healthPort, arbiterFile, disksOnly);
+    }
 
     @Override
     public Integer call() throws Exception {
