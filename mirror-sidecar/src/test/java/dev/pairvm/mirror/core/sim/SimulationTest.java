@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
  * {@code -Dsim.mutant=NAME} relaxes a rule.
  */
 class SimulationTest {
-    private static final int SEEDS = Integer.getInteger("sim.seeds", 1_000);
+    private static final int SEEDS = Integer.getInteger("sim.seeds", 2_000);
     private static final int FROM = Integer.getInteger("sim.from", 1);
     private static final Mutants MUTANT = Mutants.valueOf(System.getProperty("sim.mutant", "NONE"));
     private static final int STORY_LINES = Integer.getInteger("sim.story", 400);
