@@ -65,7 +65,7 @@ final class LinkStream implements StreamChannel {
 
     @Override
     public boolean canWrite() {
-        return open && !gone && !endedHere && piece == null;
+        return (open || acceptWanted) && !gone && !endedHere && piece == null;
     }
 
     @Override
@@ -76,7 +76,7 @@ final class LinkStream implements StreamChannel {
             throw new IllegalStateException("stream " + name + " can not take " + length + " bytes now");
         }
         piece = next;
-        if (mayBeSent >= length) {
+        if (open && mayBeSent >= length) {
             mux.wantsTurn(this);
         }
     }
@@ -142,6 +142,9 @@ final class LinkStream implements StreamChannel {
             open = true;
             mux.send(new LinkFrame.StreamOpened(id));
             handler().opened(this);
+            if (piece != null) {
+                mux.wantsTurn(this);
+            }
         }
     }
 

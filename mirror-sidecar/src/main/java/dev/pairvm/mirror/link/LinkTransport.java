@@ -2,6 +2,8 @@ package dev.pairvm.mirror.link;
 
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
@@ -27,6 +29,11 @@ final class LinkTransport {
     /** Unsent bytes the kernel may hold: a disk frame must not wait behind more of a migration's. */
     private static final long NOT_SENT_LOW_WATER = 256 << 10;
 
+    /**
+     * One arena of 4 MiB chunks, for one loop: Netty's default would keep arenas for every core, in a process that has 96 MiB.
+     */
+    private static final ByteBufAllocator ALLOCATOR = new PooledByteBufAllocator(true, 0, 1, 8192, 9, 256, 64, false);
+
     private final EventLoop loop;
     private final boolean epoll;
 
@@ -39,6 +46,7 @@ final class LinkTransport {
         Bootstrap bootstrap = new Bootstrap()
                 .group(loop)
                 .channel(epoll ? EpollSocketChannel.class : NioSocketChannel.class)
+                .option(ChannelOption.ALLOCATOR, ALLOCATOR)
                 .option(ChannelOption.TCP_NODELAY, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, connectMillis);
         return epoll ? bootstrap.option(EpollChannelOption.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER) : bootstrap;
@@ -50,19 +58,28 @@ final class LinkTransport {
                 .group(loop)
                 .channel(channel)
                 .option(ChannelOption.SO_REUSEADDR, true)
+                .childOption(ChannelOption.ALLOCATOR, ALLOCATOR)
                 .childOption(ChannelOption.TCP_NODELAY, true);
         return epoll ? bootstrap.childOption(EpollChannelOption.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER) : bootstrap;
     }
 
     Bootstrap localDialer() {
         Class<? extends Channel> channel = epoll ? EpollDomainSocketChannel.class : NioDomainSocketChannel.class;
-        return new Bootstrap().group(loop).channel(channel).option(ChannelOption.ALLOW_HALF_CLOSURE, true);
+        return new Bootstrap()
+                .group(loop)
+                .channel(channel)
+                .option(ChannelOption.ALLOCATOR, ALLOCATOR)
+                .option(ChannelOption.ALLOW_HALF_CLOSURE, true);
     }
 
     ServerBootstrap localAcceptor() {
         Class<? extends ServerChannel> channel =
                 epoll ? EpollServerDomainSocketChannel.class : NioServerDomainSocketChannel.class;
-        return new ServerBootstrap().group(loop).channel(channel).childOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
+        return new ServerBootstrap()
+                .group(loop)
+                .channel(channel)
+                .childOption(ChannelOption.ALLOCATOR, ALLOCATOR)
+                .childOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
     }
 
     SocketAddress local(Path socket) {
