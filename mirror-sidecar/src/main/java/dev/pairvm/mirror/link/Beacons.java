@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * lost one costs one interval, where a TCP stream would hold back the later ones for a retransmission time-out.
  *
  * <p>A beacon answers the newest heard from the peer; if this side grants, the answer extends the peer's lease to its own send time
- * plus the lease (study/replication.md section 3). Public methods may be called from any thread and do not block.
+ * plus the lease (the leases of PacificA, MSR-TR-2008-25, section 2.3, with beacons in both directions). Public methods may be called from any thread and do not block.
  */
 public final class Beacons {
     private static final Logger LOG = LoggerFactory.getLogger(Beacons.class);
@@ -44,6 +44,7 @@ public final class Beacons {
     private final MonotonicClock clock;
     private final Executor loop;
     private final LinkListener listener;
+    private final Runnable heardOnLoop;
     private final Secret key = Secret.random();
     private final Beacon.Seal ownSeal = new Beacon.Seal(key); // beacon thread only
     private final DatagramChannel socket;
@@ -70,7 +71,9 @@ public final class Beacons {
     /** Whom beacons go to and come from, in one session. */
     private record Target(CopyId peer, BeaconSession session, Beacon.Seal peerSeal, List<PeerAddress> to, int port) {}
 
-    Beacons(LinkConfig config, MonotonicClock clock, Executor loop, LinkListener listener) throws IOException {
+    Beacons(LinkConfig config, MonotonicClock clock, Executor loop, LinkListener listener, Runnable heardOnLoop)
+            throws IOException {
+        this.heardOnLoop = heardOnLoop;
         this.intervalNanos = TimeUnit.MILLISECONDS.toNanos(config.beaconMillis());
         this.clock = clock;
         this.loop = loop;
@@ -281,6 +284,7 @@ public final class Beacons {
                 BeaconSession.Heard heard = session.takeHeard();
                 if (heard != null) {
                     listener.beaconHeard(heard.event(), heard.health());
+                    heardOnLoop.run();
                 }
             });
         }
@@ -294,28 +298,17 @@ public final class Beacons {
                         epoch,
                         ageMillis(now, loopTickAt),
                         oldestIoSince == 0 ? 0 : ageMillis(now, oldestIoSince));
+        beacon.write(out, ownSeal);
         List<PeerAddress> addresses = to.to();
         for (int i = 0; i < addresses.size(); i++) {
             if (!lost.test(i)) {
-                send(beacon, i, new InetSocketAddress(addresses.get(i).inet(), to.port()));
+                Beacon.readdress(out, i);
+                send(new InetSocketAddress(addresses.get(i).inet(), to.port()));
             }
         }
     }
 
-    private void send(Beacon beacon, int i, InetSocketAddress address) {
-        Beacon addressed = new Beacon(
-                i,
-                beacon.granted(),
-                beacon.heardMask(),
-                beacon.n(),
-                beacon.sentAt(),
-                beacon.echoSentAt(),
-                beacon.holdNanos(),
-                beacon.session(),
-                beacon.epoch(),
-                beacon.loopTickAgeMillis(),
-                beacon.oldestIoMillis());
-        addressed.write(out, ownSeal);
+    private void send(InetSocketAddress address) {
         try {
             socket.send(out, address);
             sent = sent + 1;

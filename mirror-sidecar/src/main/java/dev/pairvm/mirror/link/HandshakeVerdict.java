@@ -42,10 +42,20 @@ record HandshakeVerdict(Cause cause, LinkListener.@Nullable Refusal refusal, Str
             }
         }
         for (Throwable each = failure; each != null; each = each.getCause()) {
-            if (each instanceof SSLException
-                    && !(each instanceof javax.net.ssl.SSLHandshakeException timeout
-                            && String.valueOf(timeout.getMessage()).contains("timed out"))) {
-                return refused(LinkListener.Refusal.CERTIFICATE, "TLS failed: " + each.getMessage());
+            String message = String.valueOf(each.getMessage()).toLowerCase(Locale.ROOT);
+            if (each instanceof SSLException && message.contains("closed")) {
+                return new HandshakeVerdict(Cause.CLOSED_BY_PEER, null, "the peer closed it during the handshake");
+            }
+            if (each instanceof SSLException && message.contains("timed out")) {
+                return new HandshakeVerdict(Cause.LOST, LinkListener.Refusal.SILENT, describe(each));
+            }
+            if (each instanceof SSLException && message.contains("alert")) {
+                return refused(
+                        LinkListener.Refusal.CERTIFICATE,
+                        "the peer does not take this mirror's certificate: " + describe(each));
+            }
+            if (each instanceof SSLException) {
+                return refused(LinkListener.Refusal.CERTIFICATE, "TLS failed: " + describe(each));
             }
         }
         return ofNetwork(failure);

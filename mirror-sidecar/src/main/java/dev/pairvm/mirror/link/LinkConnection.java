@@ -221,7 +221,7 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
 
     /** Called by the link's tick: a connection on which nothing at all arrives is dead, pings would have come. */
     void checkSilence(long now, long limitNanos, boolean loopWasLate) {
-        if (heard || loopWasLate) {
+        if (heard || loopWasLate || peer == null) {
             heard = false;
             lastHeardAt = now;
         } else if (now - lastHeardAt > limitNanos) {
@@ -346,6 +346,11 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     /** The owner likes it. */
     void accept(LinkFrame.Greeting greeting) {
         peer = greeting;
+    }
+
+    /** There are too many connections, and this one has not greeted. */
+    void giveWay() {
+        refuse(LinkListener.Refusal.TOO_MANY, "it had not greeted, and there are too many connections");
     }
 
     /** The peer broke the rules of streams. */

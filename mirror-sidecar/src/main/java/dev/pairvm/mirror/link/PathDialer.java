@@ -71,7 +71,12 @@ final class PathDialer {
                 .connect(address.socket())
                 .addListener(connected -> {
                     LinkConnection made = connection;
-                    if (!connected.isSuccess() && made != null) {
+                    if (connected.isSuccess()) {
+                        return;
+                    }
+                    if (made == null) {
+                        ended(Cause.LOST, null); // no socket could be made: too many open files
+                    } else {
                         made.exceptionCaught(made.channel().pipeline().firstContext(), connected.cause());
                     }
                 });

@@ -42,12 +42,13 @@ public final class PeerLink implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PeerLink.class);
 
     private static final int MOST_CONNECTIONS = 32;
-    private static final long TICK_MILLIS = 25;
-    private static final long PING_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+    /** Pace of pings, and of looking for silence; while beacons are heard, paths are looked at with each of them. */
+    private static final long TICK_MILLIS = 1_000;
+
     /** Half-open connections go after this; in a session beacons have told long before. */
-    private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
+    private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(4);
     /** A tick as late as this means that this process stood still, not that the peer did. */
-    private static final long LATE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+    private static final long LATE_NANOS = TimeUnit.MILLISECONDS.toNanos(TICK_MILLIS + 250);
     /** The same refusal is told again only so often. */
     private static final long REFUSAL_QUIET_NANOS = TimeUnit.SECONDS.toNanos(60);
 
@@ -70,7 +71,6 @@ public final class PeerLink implements AutoCloseable {
     private List<PeerAddress> own = List.of();
     private @Nullable Channel acceptor;
     private long lastTickAt;
-    private long lastPingAt;
     private boolean closed;
 
     /**
@@ -88,7 +88,7 @@ public final class PeerLink implements AutoCloseable {
         this.transport = new LinkTransport(loop);
         this.streams = new StreamDesk(transport, this::streamsTo);
         try {
-            this.beacons = new Beacons(config, clock, loop, listener);
+            this.beacons = new Beacons(config, clock, loop, listener, this::checkPaths);
         } catch (IOException e) {
             throw new LinkSetupException(
                     "UDP port " + config.port() + " can not be used for beacons: " + e.getMessage(), e);
@@ -269,14 +269,23 @@ public final class PeerLink implements AutoCloseable {
     // --------------------------------------------------------------------------------------------------- connections
 
     private void accepted(Channel channel) {
-        if (closed || connections.size() >= MOST_CONNECTIONS) {
-            tellRefusal(
-                    LinkListener.Refusal.TOO_MANY, "connections refused: there are " + connections.size() + " already");
+        if (closed) {
             channel.close();
             return;
         }
+        if (connections.size() >= MOST_CONNECTIONS) {
+            makeRoom();
+        }
         LinkConnection connection = connection(channel, new Connected(null), false);
         connection.install(tls.server().newHandler(channel.alloc()));
+    }
+
+    /** Strangers that open connections and say nothing must not keep a peer out: the one that has been silent longest goes. */
+    private void makeRoom() {
+        connections.stream()
+                .filter(each -> !each.isDialed() && !each.isGreeted())
+                .findFirst()
+                .ifPresent(LinkConnection::giveWay);
     }
 
     private LinkConnection connection(Channel channel, Connected owner, boolean dialed) {
@@ -293,19 +302,16 @@ public final class PeerLink implements AutoCloseable {
         long now = clock.nanos();
         boolean late = now - lastTickAt > LATE_NANOS;
         lastTickAt = now;
-        boolean pings = now - lastPingAt >= PING_NANOS;
-        if (pings) {
-            lastPingAt = now;
-        }
         for (LinkConnection connection : List.copyOf(connections)) {
             connection.checkSilence(now, SILENCE_NANOS, late);
-            if (pings) {
-                connection.ping(now);
-            }
+            connection.ping(now);
         }
-        if (!late) {
-            peers.values().forEach(paths -> paths.check(now));
-        }
+    }
+
+    /** A beacon was heard: only then can one path be silent while another is not. */
+    private void checkPaths() {
+        long now = clock.nanos();
+        peers.values().forEach(paths -> paths.check(now));
     }
 
     private void tellRefusal(LinkListener.Refusal reason, String sentence) {

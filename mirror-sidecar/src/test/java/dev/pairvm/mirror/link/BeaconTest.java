@@ -181,7 +181,9 @@ class BeaconTest {
         ByteBuffer wire = ByteBuffer.allocate(Beacon.BYTES);
         beacon.write(wire, seal);
         assertThat(Beacon.read(wire, seal)).isEqualTo(beacon);
-        for (int bit = 0; bit < Beacon.BYTES * 8; bit++) {
+        Beacon.readdress(wire, 4);
+        assertThat(Beacon.read(wire, seal)).extracting(Beacon::to).isEqualTo(4);
+        for (int bit = 0; bit < Beacon.TO_AT * 8; bit++) {
             wire.put(bit / 8, (byte) (wire.get(bit / 8) ^ 1 << bit % 8));
             assertThat(Beacon.read(wire, seal)).as("bit %d", bit).isNull();
             wire.put(bit / 8, (byte) (wire.get(bit / 8) ^ 1 << bit % 8));

@@ -107,7 +107,6 @@ class PathSwitchTest {
         assertThat(a().story).containsExactly("up b", "down b LOST", "up b");
         assertThat(carrier()).isEqualTo(networks.get(1).address().toString());
         assertThat(took).as("milliseconds to switch").isLessThan(1_000); // generous: the machine may be busy
-        System.out.println("path switch took " + took + " ms");
         a().run(() -> a().link.send(b().copy, new Message.Goodbye(1, session)));
         await().atMost(Duration.ofSeconds(5)).until(() -> b().messages.size() == 1);
         assertThat(a().beacons.size()).as("beacons went on meanwhile").isGreaterThan(heardBefore);
