@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param to which of the receiver's announced addresses it was sent to
  * @param granted whether the sender grants a lease for {@code echoSentAt}
+ * @param stalled whether frames that the sender sent wait for their acknowledgement: the path they travel is cut
  * @param heardMask bit i: the sender hears the receiver on its own address i
  * @param n rising by one per interval; the copies on several paths have the same
  * @param sentAt the sender's clock
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 record Beacon(
         int to,
         boolean granted,
+        boolean stalled,
         int heardMask,
         long n,
         long sentAt,
@@ -46,6 +48,7 @@ record Beacon(
     private static final int MAGIC = 0x50564d42; // "PVMB"
     private static final int VERSION = 1;
     private static final int GRANTED = 1;
+    private static final int STALLED = 2;
 
     /** Computes the code that authenticates beacons under one key, and remembers the last; one thread. */
     static final class Seal {
@@ -93,7 +96,7 @@ record Beacon(
         out.clear();
         out.putInt(MAGIC)
                 .put((byte) VERSION)
-                .put((byte) (granted ? GRANTED : 0))
+                .put((byte) ((granted ? GRANTED : 0) | (stalled ? STALLED : 0)))
                 .put((byte) heardMask)
                 .put((byte) 0);
         out.putLong(n)
@@ -123,6 +126,7 @@ record Beacon(
         return new Beacon(
                 in.get(start + TO_AT) & 0xff,
                 (in.get(start + 5) & GRANTED) != 0,
+                (in.get(start + 5) & STALLED) != 0,
                 in.get(start + 6) & 0xff,
                 in.getLong(start + 8),
                 in.getLong(start + 16),

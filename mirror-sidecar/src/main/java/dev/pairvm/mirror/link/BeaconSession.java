@@ -26,6 +26,7 @@ final class BeaconSession {
     private long newestSentAt;
     private long newestHeardAt;
     private int peersMask;
+    private boolean peerStalled;
     private double roundTripNanos = -1;
     private long longestGapNanos;
     private @Nullable Heard waiting;
@@ -55,14 +56,25 @@ final class BeaconSession {
     }
 
     /** Decides what the next beacon says; a grant is noted before it can leave this host. */
-    synchronized Beacon next(long n, long now, long epoch, int tickAgeMillis, int oldestIoMillis) {
+    synchronized Beacon next(long n, long now, boolean stalled, long epoch, int tickAgeMillis, int oldestIoMillis) {
         boolean grants = granting && newestSentAt != 0;
         if (grants) {
             grantedHeardAt.accumulateAndGet(newestHeardAt, Math::max);
         }
         long hold = newestHeardAt == 0 ? 0 : now - newestHeardAt;
         return new Beacon(
-                0, grants, heardMask(now), n, now, newestSentAt, hold, session, epoch, tickAgeMillis, oldestIoMillis);
+                0,
+                grants,
+                stalled,
+                heardMask(now),
+                n,
+                now,
+                newestSentAt,
+                hold,
+                session,
+                epoch,
+                tickAgeMillis,
+                oldestIoMillis);
     }
 
     private int heardMask(long now) {
@@ -90,6 +102,7 @@ final class BeaconSession {
         newestSentAt = beacon.sentAt();
         newestHeardAt = now;
         peersMask = beacon.heardMask();
+        peerStalled = beacon.stalled();
         measure(now - beacon.echoSentAt() - beacon.holdNanos(), beacon.echoSentAt() != 0);
         long granted = beacon.granted() ? beacon.echoSentAt() : 0;
         boolean wake = waiting == null;
@@ -122,6 +135,11 @@ final class BeaconSession {
         boolean out = (peersMask >> to & 1) != 0;
         boolean in = from < 0 || (heardMask(now) >> from & 1) != 0;
         return out && in ? Beacons.Path.HEARD : Beacons.Path.SILENT;
+    }
+
+    /** Whether the peer said last that its frames are not acknowledged. */
+    synchronized boolean peerStalled() {
+        return peerStalled;
     }
 
     synchronized long roundTripNanos() {

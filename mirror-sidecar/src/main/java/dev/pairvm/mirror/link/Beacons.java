@@ -61,6 +61,7 @@ public final class Beacons {
     private volatile long loopTickAt;
     private volatile long oldestIoSince;
     private volatile long epoch;
+    private volatile boolean stalled;
     private volatile long sent;
     private volatile long received;
     private volatile long refused;
@@ -191,6 +192,22 @@ public final class Beacons {
     /** {@code refused} were no beacons, not authentic, or of another session. */
     public record Counts(long sent, long received, long refused, long longestGapNanos) {}
 
+    /** Whether beacons flow with this peer. */
+    boolean areWith(CopyId peer) {
+        Target current = target;
+        return current != null && current.peer().equals(peer);
+    }
+
+    /** Frames to the peer are not acknowledged; the next beacons say so, for the peer may be the one who chooses paths. */
+    void stalled(boolean now) {
+        stalled = now;
+    }
+
+    boolean peerStalled() {
+        Target current = target;
+        return current != null && current.session().peerStalled();
+    }
+
     Path path(LinkConnection connection) {
         Target current = target;
         if (current == null || !current.peer().equals(connection.peerCopy())) {
@@ -295,6 +312,7 @@ public final class Beacons {
                 .next(
                         n,
                         now,
+                        stalled,
                         epoch,
                         ageMillis(now, loopTickAt),
                         oldestIoSince == 0 ? 0 : ageMillis(now, oldestIoSince));

@@ -8,6 +8,8 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.epoll.EpollTcpInfo;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
@@ -66,6 +68,8 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     private boolean heard;
     private long lastHeardAt;
     private double roundTripNanos = -1;
+    private final EpollTcpInfo tcpInfo = new EpollTcpInfo();
+    private long unackedSince;
     private boolean handshaken;
     private boolean flushing;
     private boolean over;
@@ -228,6 +232,23 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
             end(Cause.LOST, "nothing was heard for " + TimeUnit.NANOSECONDS.toMillis(now - lastHeardAt) + " ms", null);
             channel.close();
         }
+    }
+
+    /**
+     * Whether the kernel has had no acknowledgement for sent bytes in this time, while some wait for one: the path is cut in at
+     * least one direction. Only where the kernel tells (epoll); a peer whose process stands still acknowledges all the same.
+     */
+    boolean isStalled(long now, long limitNanos) {
+        if (!(channel instanceof EpollSocketChannel socket) || over) {
+            return false;
+        }
+        socket.tcpInfo(tcpInfo);
+        long silentNanos = TimeUnit.MILLISECONDS.toNanos(tcpInfo.lastAckRecv());
+        if (tcpInfo.unacked() == 0 || unackedSince == 0 || silentNanos < now - unackedSince) {
+            unackedSince = now;
+            return false;
+        }
+        return now - unackedSince > limitNanos;
     }
 
     void ping(long now) {

@@ -23,6 +23,10 @@ final class PeerPaths {
 
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long LASTED_NANOS = TimeUnit.SECONDS.toNanos(2);
+    /** Three delayed acknowledgements' time; while beacons are heard, a host that is there has acknowledged long before. */
+    private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(120);
+    /** After a move the peer's beacons may still speak of the path before. */
+    private static final long SETTLING_NANOS = TimeUnit.MILLISECONDS.toNanos(300);
     /** When a peer appears, its best path may take this much longer than another; after a loss nothing is waited for. */
     private static final long FIRST_CHOICE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** How long a better path must be up before frames move back to it. */
@@ -234,6 +238,7 @@ final class PeerPaths {
     private void carry(LinkConnection connection) {
         carrier = connection;
         choosing = false;
+        core.beacons().stalled(false);
         carrierSince = core.clock().nanos();
         betterSince = 0;
         streams = core.newStreams(connection, peer);
@@ -265,13 +270,20 @@ final class PeerPaths {
     /** Now and then: is the carrier's path silent while another is not, or has a better one been up for long? */
     void check(long now) {
         LinkConnection current = carrier;
-        if (!dials || current == null || greeted.size() < 2) {
+        if (current == null || !core.beacons().areWith(peer)) {
             return;
         }
-        if (core.beacons().path(current) == Beacons.Path.SILENT) {
-            LinkConnection other = firstHeard(current);
+        boolean stalled = current.isStalled(now, STALL_NANOS);
+        core.beacons().stalled(stalled);
+        if (!dials || greeted.size() < 2) {
+            return;
+        }
+        stalled |= core.beacons().peerStalled() && now - carrierSince > SETTLING_NANOS;
+        Beacons.Path path = core.beacons().path(current);
+        if (stalled || path == Beacons.Path.SILENT) {
+            LinkConnection other = firstAlive(current, stalled);
             if (other != null) {
-                move(other, "its path is silent, another is not");
+                move(other, stalled ? "its bytes are not acknowledged" : "its path is silent, another is not");
             }
             return;
         }
@@ -285,11 +297,14 @@ final class PeerPaths {
         }
     }
 
-    private @Nullable LinkConnection firstHeard(LinkConnection except) {
-        return greeted.stream()
-                .filter(each -> each != except && core.beacons().path(each) == Beacons.Path.HEARD)
-                .findFirst()
-                .orElse(null);
+    private @Nullable LinkConnection firstAlive(LinkConnection except, boolean perhapsUnknown) {
+        for (LinkConnection each : greeted) {
+            Beacons.Path path = core.beacons().path(each);
+            if (each != except && (path == Beacons.Path.HEARD || (perhapsUnknown && path == Beacons.Path.UNKNOWN))) {
+                return each;
+            }
+        }
+        return null;
     }
 
     private void move(LinkConnection to, String why) {

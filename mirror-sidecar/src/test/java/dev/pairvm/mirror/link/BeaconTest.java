@@ -145,7 +145,7 @@ class BeaconTest {
         await().atMost(Duration.ofSeconds(5)).until(() -> a().beacons.size() > 2);
         int port = a().link.beacons().port();
         ByteBuffer forged = ByteBuffer.allocate(Beacon.BYTES);
-        Beacon lie = new Beacon(0, true, 1, Long.MAX_VALUE, 1, Long.MAX_VALUE / 2, 0, SESSION, 99, 0, 0);
+        Beacon lie = new Beacon(0, true, false, 1, Long.MAX_VALUE, 1, Long.MAX_VALUE / 2, 0, SESSION, 99, 0, 0);
         lie.write(forged, new Beacon.Seal(Secret.random()));
         long refusedBefore = a().link.beacons().counts().refused();
         Random random = new Random(7);
@@ -158,7 +158,7 @@ class BeaconTest {
                 stranger.send(ByteBuffer.wrap(noise), to);
             }
             // the peer's own key, but another session
-            Beacon old = new Beacon(0, true, 1, 1_000_000, 1, 2, 0, SESSION - 1, 1, 0, 0);
+            Beacon old = new Beacon(0, true, false, 1, 1_000_000, 1, 2, 0, SESSION - 1, 1, 0, 0);
             ByteBuffer replayed = ByteBuffer.allocate(Beacon.BYTES);
             old.write(replayed, new Beacon.Seal(b().link.beacons().key()));
             stranger.send(replayed, to);
@@ -177,7 +177,7 @@ class BeaconTest {
     @Test
     void aFlippedBitAnywhereIsRefused() {
         Beacon.Seal seal = new Beacon.Seal(Secret.random());
-        Beacon beacon = new Beacon(1, true, 3, 5, 6, 7, 8, 9, 10, 11, 12);
+        Beacon beacon = new Beacon(1, true, true, 3, 5, 6, 7, 8, 9, 10, 11, 12);
         ByteBuffer wire = ByteBuffer.allocate(Beacon.BYTES);
         beacon.write(wire, seal);
         assertThat(Beacon.read(wire, seal)).isEqualTo(beacon);
@@ -198,19 +198,20 @@ class BeaconTest {
         assertThat(session.path(0, 0, now)).isEqualTo(Beacons.Path.UNKNOWN);
         for (int n = 1; n <= 5; n++) {
             now += interval;
-            session.heard(new Beacon(0, false, 0b11, n, now, 0, 0, SESSION, 1, 0, 0), now);
-            session.heard(new Beacon(1, false, 0b11, n, now, 0, 0, SESSION, 1, 0, 0), now);
+            session.heard(new Beacon(0, false, false, 0b11, n, now, 0, 0, SESSION, 1, 0, 0), now);
+            session.heard(new Beacon(1, false, false, 0b11, n, now, 0, 0, SESSION, 1, 0, 0), now);
         }
         assertThat(session.path(0, 0, now)).isEqualTo(Beacons.Path.HEARD);
         for (int n = 6; n <= 8; n++) { // nothing comes in on address 0 any more
             now += interval;
-            session.heard(new Beacon(1, false, 0b11, n, now, 0, 0, SESSION, 1, 0, 0), now);
+            session.heard(new Beacon(1, false, false, 0b11, n, now, 0, 0, SESSION, 1, 0, 0), now);
         }
         assertThat(session.path(0, 0, now)).isEqualTo(Beacons.Path.SILENT);
         assertThat(session.path(1, 1, now)).isEqualTo(Beacons.Path.HEARD);
         now += interval;
         session.heard(
-                new Beacon(1, false, 0b01, 9, now, 0, 0, SESSION, 1, 0, 0), now); // and the peer does not hear us on 1
+                new Beacon(1, false, false, 0b01, 9, now, 0, 0, SESSION, 1, 0, 0),
+                now); // and the peer does not hear us on 1
         assertThat(session.path(1, 1, now)).isEqualTo(Beacons.Path.SILENT);
         assertThat(session.path(0, -1, now)).isEqualTo(Beacons.Path.HEARD);
         assertThat(session.path(1, 1, now + 3 * interval))
