@@ -68,6 +68,7 @@ class ControlServerTest {
 
     @AfterEach
     void stop() throws Exception {
+        operator.shutdownNow();
         server.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
         vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
     }
@@ -94,13 +95,13 @@ class ControlServerTest {
     private static HttpClient client(TlsFiles files) throws Exception {
         return HttpClient.newBuilder()
                 .sslContext(TestClients.context(files))
-                .connectTimeout(Duration.ofSeconds(10))
+                .connectTimeout(Duration.ofSeconds(60))
                 .build();
     }
 
     private HttpRequest.Builder request(String path) {
         return HttpRequest.newBuilder(URI.create("https://127.0.0.1:" + port + path))
-                .timeout(Duration.ofSeconds(10));
+                .timeout(Duration.ofSeconds(60));
     }
 
     private HttpResponse<String> get(HttpClient client, String path) throws Exception {
