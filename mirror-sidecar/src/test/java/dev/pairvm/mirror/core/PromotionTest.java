@@ -37,7 +37,7 @@ class PromotionTest {
         Bench standby = Bench.standby();
         standby.passWithPeer(200)
                 .on(new Event.LinkDown(Bench.A, Cause.CLOSED_BY_PEER))
-                .pass(2_900);
+                .pass(4_900);
         answerReads(standby);
         assertThat(standby.has(Effect.CasArbiter.class)).isFalse();
         standby.pass(200).reads(Bench.arbiter(9, Bench.A, Bench.A, Bench.B), "v9");

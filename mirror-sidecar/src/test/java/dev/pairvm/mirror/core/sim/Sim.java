@@ -9,6 +9,7 @@ import dev.pairvm.mirror.core.Mutants;
 import dev.pairvm.mirror.core.Role;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +37,9 @@ final class Sim {
     private boolean quiet;
     private @Nullable SimGuest moved;
     private final Map<CopyId, Role> roles = new TreeMap<>();
+    /** The copies in sync by the record before. */
+    private Set<CopyId> listed = Set.of(new CopyId("a"));
+
     private int steps;
 
     Sim(long seed, Mutants mutant, int traceLines) {
@@ -137,6 +141,16 @@ final class Sim {
     }
 
     private void recordChanged(ArbiterRecord arbiterRecord) {
+        nodes.stream()
+                .filter(node -> arbiterRecord.inSync().contains(node.copy) && !listed.contains(node.copy))
+                .forEach(node -> Checks.that(
+                        node.disk.replaced
+                                || node.disk.superblock != null
+                                        && node.disk.superblock.state() != CopyState.BLANK
+                                        && node.disk.superblock.state() != CopyState.SYNCING,
+                        "a copy seals itself before it is listed in sync",
+                        () -> node.copy + " has " + node.disk.superblock + " in " + arbiterRecord));
+        listed = Set.copyOf(arbiterRecord.inSync());
         if (arbiterRecord.inSync().size() == 2) {
             world.met(World.Branch.GROWN);
         } else {
