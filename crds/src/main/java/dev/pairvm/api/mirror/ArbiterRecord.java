@@ -9,7 +9,7 @@ import java.util.TreeSet;
 
 /**
  * What the arbiter stores: who is active and which copies hold every acknowledged write. Changed only by compare-and-swap
- * (study/replication.md sections 2.1 and 2.2). Kept in one Lease per machine, see {@link EpochLease}.
+ * (the shape is that of the configuration manager in PacificA, MSR-TR-2008-25). Kept in one Lease per machine, see {@link EpochLease}.
  *
  * @param epoch rises by exactly one with every change of {@code active}, {@code inSync} or {@code mode}
  * @param active the copy whose guest counts

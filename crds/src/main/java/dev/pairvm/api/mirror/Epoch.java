@@ -5,7 +5,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 
 /**
  * The rising number in the arbiter record, stamped on every frame, order and report; a higher one fences a lower one
- * (study/replication.md writes {@code gen}).
+ * (a generation, in the words of DRBD and PacificA).
  *
  * @param value 0 (before the first start) or more
  */

@@ -12,8 +12,8 @@ import java.util.stream.Collectors;
 
 /**
  * How an {@link ArbiterRecord} lies in a {@code coordination.k8s.io/v1} Lease: {@code spec.holderIdentity} is the active copy,
- * {@code spec.leaseTransitions} the epoch, annotations hold the rest. The Lease's times are never used
- * (study/replication.md section 2.2). Pure translation; no Kubernetes client, so that the mirror need not carry one.
+ * {@code spec.leaseTransitions} the epoch, annotations hold the rest. The Lease's times are never used,
+ * for clocks decide nothing here. Pure translation; no Kubernetes client, so that the mirror need not carry one.
  */
 public final class EpochLease {
     /** Comma-separated copies in sync, for every disk: {@code a,b}. */

@@ -47,7 +47,8 @@ public record MirrorConfig(
         }
     }
 
-    /** Milliseconds; {@code grace >= 1.25 * lease} keeps two gates from being open together (study section 3). */
+    /** Milliseconds; {@code grace >= 1.25 * lease} keeps two gates from being open together, for clock rates that differ by
+     * up to a quarter (the argument of client-go's leader election). */
     public record Timing(int beaconMillis, int leaseMillis, int graceMillis) {
         /** 50, 400, 500. */
         public static final Timing DEFAULT = new Timing(50, 400, 500);

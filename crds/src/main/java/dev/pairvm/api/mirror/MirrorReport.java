@@ -57,7 +57,7 @@ public record MirrorReport(
         SUSPENDED
     }
 
-    /** State of a copy (glossary; DRBD's words in study/replication.md section 2.1). */
+    /** State of a copy (DRBD's words: Diskless, Inconsistent, Outdated, UpToDate, Failed). */
     public enum CopyState {
         BLANK,
         SYNCING,
