@@ -121,7 +121,8 @@ final class StatusView {
         if (known != null && known.epoch() > told.epoch().value()) {
             return known;
         }
-        // The same failover again is only news when its outage has become known: the guest ran after the first account of it.
+        // The same failover again is only news when its outage has become known: the guest ran after the first account
+        // of it.
         if (known != null
                 && known.epoch() == told.epoch().value()
                 && (known.outage() != null || told.guestRunningMillis() < 0)) {
