@@ -103,7 +103,7 @@ echo "What the machine says of it: $(field '{.status.lastFailover}')"
 
 step "the host comes back"
 "$LAB" start-node "$active"
-k -n "$NAMESPACE" wait --for=condition=InSync pvm/orders --timeout=300s
+k -n "$NAMESPACE" wait --for=condition=Redundant pvm/orders --timeout=300s
 k -n "$NAMESPACE" get pvm orders
 
 step end
