@@ -7,6 +7,7 @@ import dev.pairvm.e2e.guest.GuestLog;
 import dev.pairvm.e2e.guest.WriteLogWatcher;
 import dev.pairvm.e2e.machine.Machine;
 import dev.pairvm.e2e.machine.Manifest;
+import io.fabric8.kubernetes.api.model.Namespace;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import java.io.IOException;
 import java.time.Duration;
@@ -47,6 +48,17 @@ abstract class Scenario {
     @BeforeAll
     void createMachine() throws IOException {
         worldOrNothing = new ScenarioWorld();
+        // A namespace of an earlier run may still be on its way out; nothing can be made in it.
+        Awaitility.await("the end of an earlier namespace " + namespace)
+                .atMost(Duration.ofMinutes(2))
+                .until(() -> {
+                    Namespace found = world().cluster()
+                            .client()
+                            .namespaces()
+                            .withName(namespace)
+                            .get();
+                    return found == null || found.getMetadata().getDeletionTimestamp() == null;
+                });
         world().cluster()
                 .client()
                 .namespaces()
