@@ -56,7 +56,6 @@ public final class MirrorEngine {
     private CoreView view;
     private boolean viewStale = true;
     private long lastTickNanos;
-    private String lastRefusal = "";
     /** Payload of the frame whose step runs; the core's effects name it by its seq. */
     private @Nullable ByteBuf framePayload;
 
@@ -161,11 +160,6 @@ public final class MirrorEngine {
         return view;
     }
 
-    /** Why the last order was not carried out; empty if it was. */
-    public String lastRefusal() {
-        return lastRefusal;
-    }
-
     boolean isStandby() {
         return view().role() == Role.STANDBY;
     }
@@ -218,7 +212,6 @@ public final class MirrorEngine {
                 changed.run();
             }
             case Effect.OrderEnded(Effect.Order order, String refusal) -> {
-                lastRefusal = refusal;
                 LOG.info("order {} ended{}", order, refusal.isEmpty() ? "" : ": " + refusal);
                 changed.run();
             }
