@@ -11,18 +11,36 @@ import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import java.util.ArrayDeque;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Joins one local socket and one stream, byte for byte, half-closes included. Reads the socket only when the stream takes the next
- * piece, and credits the peer only when the socket has taken the last: neither side can fill this process. Event loop only.
+ * Joins one local socket and one stream, byte for byte, half-closes included. Asks the socket for bytes only when the stream takes
+ * the next piece, and credits the peer only when the socket has taken the last: neither side can fill this process. A socket whose
+ * input ended stays open for what the peer still sends, for {@value #HALF_CLOSED_SECONDS} seconds without a byte. Event loop only.
  */
 final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamChannel.Handler {
+    /**
+     * A socket that was closed altogether looks like a half-closed one until something is written to it, and epoll reports its
+     * hang-up again and again: it may not stay.
+     */
+    static final int HALF_CLOSED_SECONDS = 2;
+
+    /** From the peer, before the socket was connected: at most a window of it. */
     private final ArrayDeque<ByteBuf> early = new ArrayDeque<>();
+    /**
+     * From the socket, before the stream could take it. Netty delivers bytes nobody asked for when the other side hangs up; they are
+     * no more than the socket's buffer held.
+     */
+    private final ArrayDeque<ByteBuf> unsent = new ArrayDeque<>();
+
     private @Nullable Channel socket;
     private @Nullable StreamChannel stream;
     private boolean endedThere;
     private boolean socketEnded;
+    private boolean endSent;
+    private boolean outputEnded;
+    private int bytesSinceEnd;
 
     /** Options a relayed socket must have: one read of at most a piece when asked for. */
     static void configure(Channel socket) {
@@ -39,16 +57,45 @@ final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamCh
         for (ByteBuf piece = early.poll(); piece != null; piece = early.poll()) {
             toSocket(connected, piece);
         }
-        readMore();
+        if (endedThere) {
+            endOutput(connected);
+        }
+        pump();
     }
 
     void streamIs(StreamChannel opened) {
         stream = opened;
     }
 
-    private void readMore() {
-        if (socket != null && !socketEnded && stream != null && stream.canWrite()) {
-            socket.read();
+    /** Gives the stream what it takes; its end only behind the last byte. */
+    private void pump() {
+        StreamChannel to = stream;
+        if (to == null) {
+            release();
+            return;
+        }
+        while (to.canWrite()) {
+            ByteBuf piece = unsent.poll();
+            if (piece == null) {
+                break;
+            }
+            to.write(piece);
+        }
+        if (!unsent.isEmpty()) {
+            return;
+        }
+        if (!socketEnded) {
+            if (socket != null && to.canWrite()) {
+                socket.read();
+            }
+        } else if (!endSent) {
+            endSent = true;
+            to.end();
+            if (endedThere) {
+                closeIfOver();
+            } else if (socket != null && socket.isActive()) {
+                awaitPeersEnd(socket);
+            }
         }
     }
 
@@ -58,8 +105,9 @@ final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamCh
     @Override
     public void channelRead(ChannelHandlerContext context, Object arrived) {
         ByteBuf piece = (ByteBuf) arrived;
-        if (stream != null && stream.canWrite() && piece.isReadable()) {
-            stream.write(piece);
+        if (piece.isReadable()) {
+            unsent.add(piece);
+            pump();
         } else {
             piece.release();
         }
@@ -67,34 +115,54 @@ final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamCh
 
     @Override
     public void channelReadComplete(ChannelHandlerContext context) {
-        readMore(); // a read may come back empty-handed
+        pump(); // a read may come back empty-handed
     }
 
     @Override
     public void userEventTriggered(ChannelHandlerContext context, Object event) {
-        if (event instanceof ChannelInputShutdownEvent && !socketEnded) {
+        if (event instanceof ChannelInputShutdownEvent) {
             socketEnded = true;
-            if (stream != null) {
-                stream.end();
-            }
+            pump();
         }
     }
 
     /** Closed after its last byte was read. Where half-closes are not known (NIO) this is how its end shows. */
     @Override
     public void channelInactive(ChannelHandlerContext context) {
-        if (!socketEnded) {
-            socketEnded = true;
-            if (stream != null) {
-                stream.end();
-            }
-        }
+        socketEnded = true;
+        pump();
+    }
+
+    private void awaitPeersEnd(Channel halfClosed) {
+        int before = bytesSinceEnd;
+        halfClosed
+                .eventLoop()
+                .schedule(
+                        () -> {
+                            StreamChannel from = stream;
+                            if (from == null || endedThere || !halfClosed.isActive()) {
+                                return;
+                            }
+                            if (bytesSinceEnd != before) {
+                                awaitPeersEnd(halfClosed);
+                            } else {
+                                stream = null;
+                                from.reset("the local socket ended, and nothing was sent to it for "
+                                        + HALF_CLOSED_SECONDS + " s");
+                                halfClosed.close();
+                            }
+                        },
+                        HALF_CLOSED_SECONDS,
+                        TimeUnit.SECONDS);
     }
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable failure) {
-        if (stream != null) {
-            stream.reset("the local socket failed: " + failure.getMessage());
+        StreamChannel to = stream;
+        stream = null;
+        release();
+        if (to != null) {
+            to.reset("the local socket failed: " + failure.getMessage());
         }
         context.close();
     }
@@ -105,11 +173,12 @@ final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamCh
     @Override
     public void opened(StreamChannel opened) {
         stream = opened;
-        readMore();
+        pump();
     }
 
     @Override
     public void received(StreamChannel from, ByteBuf piece) {
+        bytesSinceEnd += socketEnded ? piece.readableBytes() : 0;
         if (socket == null) {
             early.add(piece); // at most a window of it
         } else {
@@ -125,6 +194,7 @@ final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamCh
                 from.consumed(length);
             } else if (from != null) {
                 stream = null;
+                release();
                 from.reset("the local socket was closed");
             }
         });
@@ -132,34 +202,47 @@ final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamCh
 
     @Override
     public void writable(StreamChannel to) {
-        readMore();
+        pump();
     }
 
     @Override
     public void ended(StreamChannel from) {
         endedThere = true;
-        if (socket instanceof DuplexChannel duplex) {
-            // behind everything written before
-            socket.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(done -> {
-                duplex.shutdownOutput();
-                closeIfOver();
-            });
+        if (socket != null) {
+            endOutput(socket);
         }
     }
 
+    /** Behind everything written before. */
+    private void endOutput(Channel connected) {
+        connected.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(done -> {
+            if (connected instanceof DuplexChannel duplex) {
+                duplex.shutdownOutput();
+            }
+            outputEnded = true;
+            closeIfOver();
+        });
+    }
+
     private void closeIfOver() {
-        if (socketEnded && endedThere && socket != null) {
+        if (endSent && outputEnded && socket != null) {
             socket.close();
         }
     }
 
     @Override
     public void closed(StreamChannel gone, String why) {
-        early.forEach(ByteBuf::release);
-        early.clear();
+        release();
         stream = null;
         if (socket != null) {
             socket.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
         }
+    }
+
+    private void release() {
+        early.forEach(ByteBuf::release);
+        early.clear();
+        unsent.forEach(ByteBuf::release);
+        unsent.clear();
     }
 }
