@@ -19,10 +19,12 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Ground of every scenario: a namespace of its own, one machine with the write log running, repairs at the end. */
+@ExtendWith(FailureReport.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class Scenario {
     /** Import, two pods, boot and first resync, on two slow cores. */

@@ -63,8 +63,9 @@ class LauncherTest {
     @Test
     void aProcessThatIsNotThisMachinesQemuIsNeverTaken() throws Exception {
         String uuid = UUID.randomUUID().toString();
-        Process other = new ProcessBuilder("sh", "-c", "sleep 100; :", "-uuid", "another").start();
-        Process same = new ProcessBuilder("sh", "-c", "sleep 100; :", "-uuid", uuid).start();
+        // "read" is the shell's own: a child between fork and exec would show the same command line
+        Process other = new ProcessBuilder("sh", "-c", "read x", "-uuid", "another").start();
+        Process same = new ProcessBuilder("sh", "-c", "read x", "-uuid", uuid).start();
         try {
             assertThat(QemuProcess.find((int) other.pid(), uuid)).isEmpty();
             QemuProcess found = QemuProcess.find((int) same.pid(), uuid).orElseThrow();
@@ -80,8 +81,6 @@ class LauncherTest {
             assertThat(QemuProcess.find((int) same.pid(), uuid)).isEmpty();
             assertThat(other.isAlive()).isTrue();
         } finally {
-            other.descendants().forEach(ProcessHandle::destroyForcibly);
-            same.descendants().forEach(ProcessHandle::destroyForcibly);
             other.destroyForcibly();
             same.destroyForcibly();
         }

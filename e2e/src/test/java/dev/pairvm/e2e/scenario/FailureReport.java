@@ -1,0 +1,86 @@
+package dev.pairvm.e2e.scenario;
+
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps what explains a failed test, before the repairs take it away: the machine, its events, and the log of each container go to
+ * {@code target/failed/TEST/}; the last lines of each log to the output as well.
+ */
+final class FailureReport implements AfterTestExecutionCallback {
+    private static final Logger LOG = LoggerFactory.getLogger(FailureReport.class);
+    private static final int LINES_SHOWN = 40;
+    private static final String SYSTEM = "pairvm-system";
+
+    @Override
+    public void afterTestExecution(ExtensionContext context) throws IOException {
+        if (context.getExecutionException().isEmpty()
+                || !(context.getRequiredTestInstance() instanceof Scenario scenario)) {
+            return;
+        }
+        Path folder = Path.of(
+                "target",
+                "failed",
+                context.getRequiredTestClass().getSimpleName() + "."
+                        + context.getRequiredTestMethod().getName());
+        Files.createDirectories(folder);
+        KubernetesClient client = scenario.world().cluster().client();
+        try {
+            String namespace = scenario.machine().namespace();
+            write(folder, "machine.json", scenario.machine().object().toPrettyString());
+            write(
+                    folder,
+                    "events.yaml",
+                    Serialization.asYaml(
+                            client.v1().events().inNamespace(namespace).list().getItems()));
+            for (String where : List.of(namespace, SYSTEM)) {
+                for (Pod pod : client.pods().inNamespace(where).list().getItems()) {
+                    logs(client, folder, pod);
+                }
+            }
+        } catch (RuntimeException e) {
+            LOG.warn("the report on a failure is not whole: {}", e.toString()); // the failure itself must be seen
+        }
+        LOG.info("logs of the failure are in {}", folder.toAbsolutePath());
+    }
+
+    private static void logs(KubernetesClient client, Path folder, Pod pod) throws IOException {
+        String name = pod.getMetadata().getName();
+        List<Container> containers = new ArrayList<>(pod.getSpec().getInitContainers());
+        containers.addAll(pod.getSpec().getContainers());
+        for (Container container : containers) {
+            String said;
+            try {
+                said = client.pods()
+                        .resource(pod)
+                        .inContainer(container.getName())
+                        .getLog();
+            } catch (RuntimeException e) {
+                said = "no log: " + e.getMessage();
+            }
+            write(folder, name + "." + container.getName() + ".log", said);
+            List<String> lines = said.lines().toList();
+            LOG.info(
+                    "{} on {}, {}:\n{}",
+                    name,
+                    pod.getSpec().getNodeName(),
+                    container.getName(),
+                    String.join("\n", lines.subList(Math.max(0, lines.size() - LINES_SHOWN), lines.size())));
+        }
+    }
+
+    private static void write(Path folder, String name, String text) throws IOException {
+        Files.writeString(folder.resolve(name), text);
+    }
+}
