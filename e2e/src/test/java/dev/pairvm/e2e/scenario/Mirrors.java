@@ -89,6 +89,11 @@ final class Mirrors {
                 .sum();
     }
 
+    /** A sample of the copy's mirror; {@code name} with its labels as Prometheus prints them, label order included. */
+    double sample(String copy, String name) throws IOException {
+        return Double.parseDouble(metric(address(copy).getHostAddress(), name));
+    }
+
     private static String metric(String host, String name) throws IOException {
         try (HttpClient http = HttpClient.newBuilder().connectTimeout(LIMIT).build()) {
             String metrics = http.send(

@@ -134,9 +134,9 @@ public final class MirrorMetrics {
         pathUp.remove(peer.value(), path);
     }
 
-    /** Frames moved to another path without a change of peer. */
-    public void pathSwitched() {
-        pathSwitches.inc();
+    /** Times since the last call that frames moved to another path without a change of peer. */
+    public void pathSwitches(long more) {
+        pathSwitches.inc(more);
     }
 
     /** A link ended. */
@@ -172,11 +172,13 @@ public final class MirrorMetrics {
     }
 
     /** This side began to serve. */
-    public void started(String cause, long guestRunningMillis) {
+    public void started(String cause) {
         failovers.labels(cause).inc();
-        if (guestRunningMillis >= 0) {
-            failoverTook.set(guestRunningMillis / 1e3);
-        }
+    }
+
+    /** How long the guest stood still until it ran here, the last time this side took over. */
+    public void guestRanAfter(double seconds) {
+        failoverTook.set(seconds);
     }
 
     /** Time passed while suspended, or alone. */

@@ -211,6 +211,21 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
         return !connected.isEmpty();
     }
 
+    /** Whether a copy that matters can not be reached: nobody is connected, or one that the record counts is not. */
+    boolean misses(CopyId self) {
+        return connected.isEmpty()
+                || engine.get()
+                        .view()
+                        .arbiter()
+                        .filter(now -> isMissing(now.active(), self)
+                                || now.inSync().stream().anyMatch(copy -> isMissing(copy, self)))
+                        .isPresent();
+    }
+
+    private boolean isMissing(CopyId copy, CopyId self) {
+        return !copy.equals(self) && !connected.contains(copy);
+    }
+
     @Override
     public Optional<Long> roundTripMicros() {
         return peer().flatMap(copy -> {

@@ -13,7 +13,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * How the mirrors of a machine find each other without operator and DNS: each writes its own addresses into the arbiter's record when
- * it starts, and reads the others' there as long as it has no link. Nothing is read or written while the pair is connected.
+ * it starts, and reads the others' there as long as it has no link to one that counts. Nothing is read or written while the pair is
+ * connected.
  */
 final class Meeting {
     private static final Logger LOG = LoggerFactory.getLogger(Meeting.class);
@@ -48,7 +49,7 @@ final class Meeting {
 
     private void look() {
         announceIfChanged();
-        if (!link.connected() && !reading) {
+        if (!reading && link.misses(settings.config().copy())) {
             reading = true;
             arbiter.read(answer -> {
                 reading = false;

@@ -56,15 +56,26 @@ public final class MirrorAssembly {
     private static final long REFRESH_MILLIS = 1000;
 
     private final Vertx vertx;
+    private final EventLoop loop;
     private final MirrorEngine engine;
+    private final LinkPort link;
     private final IoWorkers workers;
     private final CopyStore store;
     private final NbdServer nbd;
     private final CountDownLatch ended = new CountDownLatch(1);
 
-    private MirrorAssembly(Vertx vertx, MirrorEngine engine, IoWorkers workers, CopyStore store, NbdServer nbd) {
+    private MirrorAssembly(
+            Vertx vertx,
+            EventLoop loop,
+            MirrorEngine engine,
+            LinkPort link,
+            IoWorkers workers,
+            CopyStore store,
+            NbdServer nbd) {
         this.vertx = vertx;
+        this.loop = loop;
         this.engine = engine;
+        this.link = link;
         this.workers = workers;
         this.store = store;
         this.nbd = nbd;
@@ -106,20 +117,22 @@ public final class MirrorAssembly {
         Optional<Superblock> superblock = superblock(store);
 
         // Arbiter.
-        Arbiter arbiter = settings.arbiterFile()
-                .<Arbiter>map(file -> new FileArbiter(file, loop))
-                .orElseGet(() -> new LeaseArbiter(
-                        vertx,
-                        context,
-                        KubernetesAccess.inCluster(settings.environment(), config.namespace()),
-                        config.lease()));
+        MirrorMetrics metrics = new MirrorMetrics(settings.version(), config.machine(), config.copy());
+        Arbiter arbiter = new MeteredArbiter(
+                metrics,
+                settings.arbiterFile()
+                        .<Arbiter>map(file -> new FileArbiter(file, loop))
+                        .orElseGet(() -> new LeaseArbiter(
+                                vertx,
+                                context,
+                                KubernetesAccess.inCluster(settings.environment(), config.namespace()),
+                                config.lease())));
 
         // The core and its engine.
         Late<MirrorEngine> late = new Late<>();
         LateChange changed = new LateChange();
         GuestRequests requests = new GuestRequests();
         Reign reign = new Reign(clock::nanos, InstantSource.system());
-        MirrorMetrics metrics = new MirrorMetrics(settings.version(), config.machine(), config.copy());
         LinkPort link = new LinkPort(settings, loop, clock, late::get, new LinkPort.LinkMeters() {
             @Override
             public void linkDown(CopyId peer, String cause) {
@@ -168,8 +181,9 @@ public final class MirrorAssembly {
         ReportWriter reports = new ReportWriter(config, engine, guestSide.guest(), reign, link, settings.version());
         ControlServer control = new ControlServer(
                 vertx, settings.tls(), config.machineUid(), reports, new OrderTaker(config, engine, desk));
+        MetricsFeed feed = new MetricsFeed(metrics, clock::nanos, reports, link, requests::size, control::eventReaders);
         changed.listener(() -> {
-            metrics.show(reports.report());
+            feed.changed();
             control.reportChanged();
         });
         HealthServer health = new HealthServer(vertx, new Healthy(engine, clock), metrics);
@@ -190,14 +204,10 @@ public final class MirrorAssembly {
         loop.submit(meeting::listen).get().get();
         loop.submit(() -> {
                     meeting.begin();
-                    loop.scheduleAtFixedRate(
-                            () -> metrics.show(reports.report()),
-                            REFRESH_MILLIS,
-                            REFRESH_MILLIS,
-                            TimeUnit.MILLISECONDS);
+                    loop.scheduleAtFixedRate(feed::refresh, REFRESH_MILLIS, REFRESH_MILLIS, TimeUnit.MILLISECONDS);
                 })
                 .get();
-        return new MirrorAssembly(vertx, engine, workers, store, nbd);
+        return new MirrorAssembly(vertx, loop, engine, link, workers, store, nbd);
     }
 
     private static Optional<Superblock> superblock(CopyStore store) throws DiskSetupException {
@@ -267,6 +277,7 @@ public final class MirrorAssembly {
     public void stop() {
         try {
             engine.stop().get(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+            loop.submit(link.link()::close).get(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException e) {
             LOG.warn("not everything ended in time; the next life compares what was under way", e);
         } catch (InterruptedException e) {

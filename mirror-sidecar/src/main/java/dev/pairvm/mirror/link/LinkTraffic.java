@@ -1,10 +1,11 @@
 package dev.pairvm.mirror.link;
 
-/** Counts frames and bytes of all connections since the start, before encryption. Event loop only. */
+/** Counts frames, bytes (before encryption) and changes of path of all connections since the start. Event loop only. */
 public final class LinkTraffic {
     private long framesOut;
     private long bytesOut;
     private long framesIn;
+    private long pathSwitches;
     private long bytesIn;
 
     LinkTraffic() {}
@@ -20,6 +21,15 @@ public final class LinkTraffic {
 
     void frameReceived() {
         framesIn++;
+    }
+
+    void pathSwitched() {
+        pathSwitches++;
+    }
+
+    /** Times that frames moved to another path while the link stayed up. */
+    public long pathSwitches() {
+        return pathSwitches;
     }
 
     public long framesOut() {

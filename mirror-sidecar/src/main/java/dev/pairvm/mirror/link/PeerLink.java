@@ -372,6 +372,11 @@ public final class PeerLink implements AutoCloseable {
         }
 
         @Override
+        public LinkTraffic traffic() {
+            return traffic;
+        }
+
+        @Override
         public StreamMux newStreams(LinkConnection carrier, CopyId peer) {
             return new StreamMux(carrier, peer, streams::acceptor);
         }

@@ -58,6 +58,8 @@ final class PeerPaths {
 
         Beacons beacons();
 
+        LinkTraffic traffic();
+
         StreamMux newStreams(LinkConnection carrier, CopyId peer);
 
         void schedule(Runnable task, long nanos);
@@ -312,5 +314,6 @@ final class PeerPaths {
         retire(old, why);
         to.send(new LinkFrame.Select());
         carry(to);
+        core.traffic().pathSwitched();
     }
 }

@@ -70,7 +70,8 @@ class HealthServerTest {
         disk.write(4096, 90_000, true);
         disk.flush(200_000, true);
         disk.read(512, 10_000, false);
-        metrics.started("PROMOTED", 590);
+        metrics.started("PROMOTED");
+        metrics.guestRanAfter(0.59);
         metrics.linkRefused("IDENTITY");
         String text = get("/metrics").body();
         assertThat(text)
