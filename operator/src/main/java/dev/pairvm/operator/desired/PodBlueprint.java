@@ -45,6 +45,8 @@ public final class PodBlueprint {
     /** One part in so many of the guest's memory. */
     private static final int QEMU_OVERHEAD_SHARE = 50;
     /** A guest's processor asks for so much of a host's; the customary over-commitment of ten. */
+    /** Several times what a vCPU asks for: a mirror that is kept waiting by its own guest is late with its beacons. */
+    private static final String MIRROR_CPU = "250m";
     private static final int MILLI_CPU_PER_VCPU = 100;
     /** The kubelet gives the mirror so much longer than the guest, so that it can leave politely. */
     private static final int GRACE_MARGIN_SECONDS = 15;
@@ -162,7 +164,7 @@ public final class PodBlueprint {
                 .withReadinessProbe(probe("/readyz", 5, 3))
                 .withSecurityContext(confined(List.of("NET_ADMIN")))
                 .withNewResources()
-                .withRequests(Map.of("cpu", new Quantity("100m"), "memory", new Quantity("96Mi")))
+                .withRequests(Map.of("cpu", new Quantity(MIRROR_CPU), "memory", new Quantity("96Mi")))
                 .withLimits(Map.of("memory", new Quantity("256Mi")))
                 .endResources()
                 .build();
