@@ -1,6 +1,6 @@
 package dev.pairvm.mirror.control;
 
-import dev.pairvm.mirror.link.CertificateIdentity;
+import dev.pairvm.api.mirror.CertificateIdentity;
 import io.vertx.core.http.HttpServerRequest;
 import java.security.cert.X509Certificate;
 import javax.net.ssl.SSLPeerUnverifiedException;

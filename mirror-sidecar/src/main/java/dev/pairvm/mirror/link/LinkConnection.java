@@ -1,5 +1,6 @@
 package dev.pairvm.mirror.link;
 
+import dev.pairvm.api.mirror.CertificateIdentity;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.mirror.core.Event.LinkDown.Cause;
 import dev.pairvm.mirror.core.Message;

@@ -1,5 +1,6 @@
 package dev.pairvm.mirror.link;
 
+import dev.pairvm.api.mirror.CertificateIdentity;
 import dev.pairvm.api.mirror.CopyId;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.OpenSsl;

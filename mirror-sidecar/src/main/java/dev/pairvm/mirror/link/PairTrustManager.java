@@ -1,5 +1,6 @@
 package dev.pairvm.mirror.link;
 
+import dev.pairvm.api.mirror.CertificateIdentity;
 import dev.pairvm.api.mirror.CopyId;
 import java.net.Socket;
 import java.security.KeyStore;

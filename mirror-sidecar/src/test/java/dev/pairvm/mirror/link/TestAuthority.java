@@ -1,5 +1,6 @@
 package dev.pairvm.mirror.link;
 
+import dev.pairvm.api.mirror.CertificateIdentity;
 import dev.pairvm.api.mirror.CopyId;
 import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;

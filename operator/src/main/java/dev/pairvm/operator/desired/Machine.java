@@ -1,5 +1,6 @@
 package dev.pairvm.operator.desired;
 
+import dev.pairvm.api.mirror.CertificateIdentity;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.EpochLease;
 import dev.pairvm.api.v1alpha1.ProtectedVM;
@@ -56,7 +57,7 @@ public record Machine(String name, String namespace, String uid, long generation
 
     /** Who a copy's mirror is, as the URI in its certificate. */
     public String identity(CopyId copy) {
-        return "pairvm://" + uid + "/" + copy;
+        return CertificateIdentity.nameOf(uid, copy);
     }
 
     /** Labels of everything that belongs to the machine. */

@@ -1,8 +1,8 @@
 package dev.pairvm.operator.pki;
 
+import dev.pairvm.api.mirror.CertificateIdentity;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
-import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
@@ -24,8 +24,6 @@ import java.util.Optional;
 public record Trust(Authority current, Optional<Authority> next, List<X509Certificate> retired) {
     /** Long enough for every Secret to be rewritten, every kubelet to bring it and every mirror to read it. */
     static final Duration OVERLAP = Duration.ofDays(1);
-
-    private static final int UNIFORM_RESOURCE_IDENTIFIER = 6;
 
     /** Copies the list. */
     public Trust {
@@ -85,7 +83,7 @@ public record Trust(Authority current, Optional<Authority> next, List<X509Certif
             X509Certificate certificate =
                     Pem.certificates(text(secret, "tls.crt")).getFirst();
             return due(certificate, now)
-                    || !identity.equals(identity(certificate).orElse(""))
+                    || !CertificateIdentity.of(certificate).equals(CertificateIdentity.parse(identity))
                     || !text(secret, "ca.crt").equals(bundle())
                     || !certificate
                             .getIssuerX500Principal()
@@ -103,22 +101,6 @@ public record Trust(Authority current, Optional<Authority> next, List<X509Certif
         data.put("tls.key", encode(Pem.write(leaf.key())));
         data.put("ca.crt", encode(bundle()));
         return data;
-    }
-
-    /** The one URI that names a certificate's holder; empty if there is none, or more than one. */
-    public static Optional<String> identity(X509Certificate certificate) {
-        try {
-            if (certificate.getSubjectAlternativeNames() == null) {
-                return Optional.empty();
-            }
-            List<String> uris = certificate.getSubjectAlternativeNames().stream()
-                    .filter(name -> Integer.valueOf(UNIFORM_RESOURCE_IDENTIFIER).equals(name.get(0)))
-                    .map(name -> String.valueOf(name.get(1)))
-                    .toList();
-            return uris.size() == 1 ? Optional.of(uris.getFirst()) : Optional.empty();
-        } catch (CertificateParsingException e) {
-            return Optional.empty();
-        }
     }
 
     /** As data of the Secret that keeps it. */

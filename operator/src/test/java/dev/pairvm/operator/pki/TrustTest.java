@@ -3,6 +3,8 @@ package dev.pairvm.operator.pki;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.pairvm.api.mirror.CertificateIdentity;
+import dev.pairvm.api.mirror.CopyId;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.cert.X509Certificate;
@@ -29,7 +31,8 @@ class TrustTest {
         X509Certificate certificate = leaf(trust.secretData(IDENTITY, BIRTH));
 
         certificate.verify(trust.current().certificate().getPublicKey());
-        assertThat(Trust.identity(certificate)).contains(IDENTITY);
+        assertThat(CertificateIdentity.of(certificate))
+                .isEqualTo(new CertificateIdentity.OfCopy("uid", new CopyId("a")));
         assertThat(certificate.getBasicConstraints()).as("no authority").isEqualTo(-1);
     }
 

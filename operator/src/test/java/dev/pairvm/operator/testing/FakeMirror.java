@@ -7,10 +7,11 @@ import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsExchange;
 import com.sun.net.httpserver.HttpsParameters;
 import com.sun.net.httpserver.HttpsServer;
+import dev.pairvm.api.mirror.CertificateIdentity;
+import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorOrder;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.operator.pki.Pem;
-import dev.pairvm.operator.pki.Trust;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
@@ -138,7 +139,12 @@ public final class FakeMirror implements AutoCloseable {
         orders.add(JSON.readValue(exchange.getRequestBody(), MirrorOrder.class));
         X509Certificate caller =
                 (X509Certificate) ((HttpsExchange) exchange).getSSLSession().getPeerCertificates()[0];
-        callers.add(Trust.identity(caller).orElse("nobody"));
+        callers.add(
+                switch (CertificateIdentity.of(caller)) {
+                    case CertificateIdentity.OfOperator() -> CertificateIdentity.OPERATOR;
+                    case CertificateIdentity.OfCopy(String uid, CopyId copy) -> CertificateIdentity.nameOf(uid, copy);
+                    case CertificateIdentity.Unknown(String why) -> "nobody: " + why;
+                });
         send(exchange, orderStatus, END);
     }
 

@@ -1,5 +1,6 @@
 package dev.pairvm.operator.runtime.pod;
 
+import dev.pairvm.api.mirror.CertificateIdentity;
 import dev.pairvm.operator.pki.Trust;
 import java.io.IOException;
 import java.net.Socket;
@@ -52,8 +53,9 @@ final class MirrorTrust extends X509ExtendedTrustManager {
             throw new CertificateException("no mirror is expected at " + endpoint);
         }
         chain().checkServerTrusted(certificates, authType);
-        String shown = Trust.identity(certificates[0]).orElse("nobody");
-        if (!identity.equals(shown)) {
+        CertificateIdentity shown = CertificateIdentity.of(certificates[0]);
+        // Only a copy's mirror may be met here: two names that can not be read must not pass for equal.
+        if (!(shown instanceof CertificateIdentity.OfCopy) || !shown.equals(CertificateIdentity.parse(identity))) {
             throw new CertificateException("expected " + identity + " at " + endpoint + ", met " + shown);
         }
     }

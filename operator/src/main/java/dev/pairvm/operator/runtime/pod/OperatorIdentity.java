@@ -1,5 +1,6 @@
 package dev.pairvm.operator.runtime.pod;
 
+import dev.pairvm.api.mirror.CertificateIdentity;
 import dev.pairvm.operator.pki.Authority;
 import dev.pairvm.operator.pki.Trust;
 import java.net.Socket;
@@ -17,9 +18,6 @@ import org.jspecify.annotations.Nullable;
  * authority changes, for connections made from then on. Thread-safe.
  */
 final class OperatorIdentity extends X509ExtendedKeyManager {
-    /** The URI in the operator's certificate. */
-    static final String URI = "pairvm://operator";
-
     private static final String ALIAS = "operator";
 
     private final Supplier<Trust> trust;
@@ -39,7 +37,7 @@ final class OperatorIdentity extends X509ExtendedKeyManager {
                 || !known.certificate()
                         .getIssuerX500Principal()
                         .equals(now.current().certificate().getSubjectX500Principal())) {
-            known = now.current().issue(URI, clock.instant());
+            known = now.current().issue(CertificateIdentity.OPERATOR, clock.instant());
             leaf = known;
         }
         return known;
