@@ -26,6 +26,7 @@ public final class HealthServer {
         this.health = health;
         this.metrics = metrics;
         this.server = vertx.createHttpServer(new HttpServerOptions()
+                        .setHttp2ClearTextEnabled(false) // a client that offers to upgrade gets its answer by HTTP/1.1
                         .setMaxInitialLineLength(2 << 10)
                         .setMaxHeaderSize(8 << 10)
                         .setIdleTimeout(IDLE_SECONDS))

@@ -64,6 +64,12 @@ class HealthServerTest {
         assertThat(get("/v1/report").statusCode()).isEqualTo(404);
     }
 
+    /** Java's client offers HTTP/2; upgraded connections were left without an answer now and then. */
+    @Test
+    void anOfferOfHttp2IsAnsweredByHttp1() throws Exception {
+        assertThat(get("/livez").version()).isEqualTo(HttpClient.Version.HTTP_1_1);
+    }
+
     @Test
     void metricsAreInBaseUnitsAndNamedAsPrometheusWants() throws Exception {
         MirrorMetrics.DiskMeter disk = metrics.disk("root");
