@@ -3,7 +3,7 @@
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 CACHE=${PAIRVM_CACHE:-$HOME/.cache/pairvm}
-PACKAGES="maven gcc libc6-dev mmdebstrap cpio openssl python3 python3-venv git curl jq util-linux busybox-static e2fsprogs dosfstools xz-utils zstd"
+PACKAGES="maven gcc libc6-dev mmdebstrap cpio openssl python3 python3-venv git curl jq util-linux busybox-static e2fsprogs dosfstools xz-utils zstd libnbd-bin python3-libnbd qemu-utils qemu-system-common fio nbdkit"
 GO_LEAST=21            # a Go of this minor version fetches by itself the toolchain that the modules name
 
 say() { echo "deps: $*"; }

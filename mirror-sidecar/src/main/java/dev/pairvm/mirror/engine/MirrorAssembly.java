@@ -16,6 +16,8 @@ import dev.pairvm.mirror.core.Superblock;
 import dev.pairvm.mirror.guest.GuestFiles;
 import dev.pairvm.mirror.link.LinkSetupException;
 import dev.pairvm.mirror.link.MonotonicClock;
+import dev.pairvm.mirror.nbd.BackupView;
+import dev.pairvm.mirror.nbd.ChangeBitmaps;
 import dev.pairvm.mirror.nbd.NbdExport;
 import dev.pairvm.mirror.nbd.NbdExports;
 import dev.pairvm.mirror.nbd.NbdLimits;
@@ -54,6 +56,8 @@ public final class MirrorAssembly {
     private static final Duration ADOPT_LIMIT = Duration.ofSeconds(20);
     /** The report and the metrics follow silent facts (round trip, resync progress) at this pace. */
     private static final long REFRESH_MILLIS = 1000;
+    /** No disk is called so: names of disks have no slash. */
+    private static final String BACKUP_PREFIX = "backup/";
 
     private final Vertx vertx;
     private final EventLoop loop;
@@ -240,20 +244,27 @@ public final class MirrorAssembly {
     private static NbdExports exports(
             MirrorConfig config, CopyStore store, GuestRequests requests, MirrorEngine engine, MirrorMetrics metrics) {
         List<NbdExport> exports = new ArrayList<>();
+        List<NbdExport> backups = new ArrayList<>();
         List<AsyncDisk> disks = store.disks();
         for (int i = 0; i < disks.size(); i++) {
             MirrorConfig.Disk disk = config.disks().get(i);
-            exports.add(NbdExport.writable(
-                    disk.name(),
-                    disk.sizeBytes(),
-                    new DiskBackend(
-                            i,
-                            disks.get(i),
-                            requests,
-                            engine::post,
-                            engine::isStandby,
-                            new MeteredDisk(metrics.disk(disk.name())))));
+            DiskBackend backend = new DiskBackend(
+                    i,
+                    disks.get(i),
+                    requests,
+                    engine::post,
+                    engine::isStandby,
+                    new MeteredDisk(metrics.disk(disk.name())));
+            // The guest's requests count in the export, the peer's and a resync's writes at the disk.
+            ChangeBitmaps changes = new ChangeBitmaps(disk.sizeBytes());
+            disks.get(i).onChange(changes::changed);
+            exports.add(
+                    NbdExport.writable(disk.name(), disk.sizeBytes(), backend).tracking(changes));
+            backups.add(NbdExport.readOnly(
+                            BACKUP_PREFIX + disk.name(), disk.sizeBytes(), new BackupView(backend, engine::isStandby))
+                    .tracking(changes));
         }
+        exports.addAll(backups);
         return new NbdExports(exports);
     }
 

@@ -2,6 +2,8 @@ package dev.pairvm.mirror.nbd;
 
 import io.netty.buffer.ByteBuf;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +18,7 @@ final class Handshake {
     private static final int OPTION_HEADER_BYTES = 16;
 
     /** What the client gets when it enters transmission. */
-    record Agreement(NbdExport export, boolean structured, boolean blockStatus) {}
+    record Agreement(NbdExport export, boolean structured, MetaContexts.Selection contexts) {}
 
     /** How the connection goes on. */
     enum Progress {
@@ -35,7 +37,7 @@ final class Handshake {
     private boolean greeted;
     private boolean noZeroes;
     private boolean structured;
-    private @Nullable NbdExport contextExport;
+    private MetaContexts.@Nullable Selection selection;
     private long bytesToSkip;
     private @Nullable Agreement agreement;
 
@@ -218,7 +220,7 @@ final class Handshake {
         boolean set = option == Wire.OPT_SET_META_CONTEXT;
         if (set) {
             // Whatever comes of it, an earlier selection is gone.
-            contextExport = null;
+            selection = null;
         }
         if (!structured) {
             return invalid(option, "structured replies come first");
@@ -227,30 +229,43 @@ final class Handshake {
         if (name == null) {
             return invalid(option, "length of the export name is wrong");
         }
-        Optional<NbdExport> export = exports.find(name);
-        long queries = in.readUnsignedInt();
-        boolean wanted = !set && queries == 0;
-        for (long i = 0; i < queries; i++) {
+        long announced = in.readUnsignedInt();
+        List<String> queries = new ArrayList<>();
+        for (long i = 0; i < announced; i++) {
             String query = string(in, end);
             if (query == null) {
                 return invalid(option, "length of a query is wrong");
             }
-            wanted |= query.equals("base:allocation") || !set && query.equals("base:");
+            queries.add(query);
         }
         if (in.readerIndex() != end) {
             return invalid(option, "data follow the last query");
         }
+        Optional<NbdExport> export = exports.find(name);
         if (export.isEmpty()) {
             return answer(option, Wire.REP_ERR_UNKNOWN, "no such export");
         }
-        if (wanted) {
-            byte[] context = "base:allocation".getBytes(StandardCharsets.US_ASCII);
-            header(option, Wire.REP_META_CONTEXT, 4 + context.length)
-                    .writeInt(set ? Transmission.ALLOCATION_CONTEXT : 0)
-                    .writeBytes(context);
-            contextExport = set ? export.get() : contextExport;
+        if (!set) {
+            MetaContexts.list(export.get(), queries).forEach(context -> context(option, 0, context));
+        } else if (MetaContexts.beginsTooMany(queries)) {
+            return invalid(option, "at most " + ChangeBitmaps.MOST + " records of changes can begin");
+        } else {
+            MetaContexts.Selection selected = MetaContexts.select(export.get(), queries);
+            int id = MetaContexts.ALLOCATION_ID;
+            if (selected.allocation()) {
+                context(option, id, MetaContexts.ALLOCATION);
+            }
+            for (MetaContexts.Changes changes : selected.changes()) {
+                context(option, ++id, changes.context());
+            }
+            selection = selected;
         }
         return answer(option, Wire.REP_ACK, "");
+    }
+
+    private void context(int option, int id, String name) {
+        byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
+        header(option, Wire.REP_META_CONTEXT, 4 + bytes.length).writeInt(id).writeBytes(bytes);
     }
 
     /** A string with its length before it, which must end at or before {@code limit}; null if it does not. */
@@ -266,7 +281,14 @@ final class Handshake {
     }
 
     private Progress agree(NbdExport export) {
-        agreement = new Agreement(export, structured, export.equals(contextExport));
+        MetaContexts.Selection selected = selection;
+        // A selection of another export is none (proto.md, "NBD_OPT_SET_META_CONTEXT").
+        agreement = new Agreement(
+                export,
+                structured,
+                selected != null && selected.export().equals(export)
+                        ? selected
+                        : new MetaContexts.Selection(export, false, List.of()));
         return Progress.AGREED;
     }
 

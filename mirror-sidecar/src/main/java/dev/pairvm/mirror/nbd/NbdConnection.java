@@ -27,12 +27,15 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
     private final ByteBuf inbound;
     private final Replies replies;
     private final Handshake handshake;
+    private final Runnable left;
     private @Nullable Transmission transmission;
     private @Nullable ScheduledFuture<?> deadline;
     private boolean parsing;
     private boolean closing;
 
-    NbdConnection(Channel channel, NbdExports exports, NbdLimits limits, OpenExports open) {
+    /** {@code left} runs once, when the connection is gone and everything that it had under way has ended. */
+    NbdConnection(Channel channel, NbdExports exports, NbdLimits limits, OpenExports open, Runnable left) {
+        this.left = left;
         this.channel = channel;
         this.limits = limits;
         this.open = open;
@@ -181,15 +184,36 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         closing = true;
         Transmission current = transmission;
         replies.release();
-        if (current != null) {
+        if (current == null) {
+            left.run();
+        } else {
             current.disconnected();
             open.closed(current.export());
         }
     }
 
+    /** The client is gone, and so is all that it had under way. */
+    void orphansEnded() {
+        left.run();
+    }
+
+    /** Whether the client has not chosen an export yet. */
+    boolean isShakingHands() {
+        return transmission == null && !closing;
+    }
+
+    /** Makes room for another client: this one takes too long to choose. */
+    void giveWay() {
+        LOG.warn("NBD client that has not chosen an export gives way to another");
+        abort();
+    }
+
     @Override
     public void handlerRemoved(ChannelHandlerContext context) {
         inbound.release();
+        if (transmission == null) {
+            left.run(); // also for one that was closed before it ever was active
+        }
     }
 
     private void cancelDeadline() {

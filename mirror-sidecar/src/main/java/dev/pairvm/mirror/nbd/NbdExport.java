@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.nbd;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 
 /**
  * A disk as the server offers it.
@@ -11,9 +12,16 @@ import java.nio.charset.StandardCharsets;
  * @param minimumBlockBytes offsets and lengths must be multiples of it: 1, or a power of two from 512 to 64 KiB
  * @param readOnly whether writes are refused with {@code EPERM}
  * @param backend serves the requests
+ * @param changes records what changes, if backup tools may ask for it
  */
 public record NbdExport(
-        String name, String description, long sizeBytes, int minimumBlockBytes, boolean readOnly, NbdBackend backend) {
+        String name,
+        String description,
+        long sizeBytes,
+        int minimumBlockBytes,
+        boolean readOnly,
+        NbdBackend backend,
+        Optional<ChangeBitmaps> changes) {
     /** Longest name and description, from proto.md "Conventions": strings should not be longer. */
     static final int MAX_STRING_BYTES = 256;
 
@@ -36,6 +44,22 @@ public record NbdExport(
             throw new IllegalArgumentException(
                     "sizeBytes must be a multiple of " + minimumBlockBytes + " and not negative, got " + sizeBytes);
         }
+    }
+
+    /** Without a record of changes. */
+    public NbdExport(
+            String name,
+            String description,
+            long sizeBytes,
+            int minimumBlockBytes,
+            boolean readOnly,
+            NbdBackend backend) {
+        this(name, description, sizeBytes, minimumBlockBytes, readOnly, backend, Optional.empty());
+    }
+
+    /** The same with a record of changes, which several exports of one disk share. */
+    public NbdExport tracking(ChangeBitmaps record) {
+        return new NbdExport(name, description, sizeBytes, minimumBlockBytes, readOnly, backend, Optional.of(record));
     }
 
     /** A writable export without alignment rules. */

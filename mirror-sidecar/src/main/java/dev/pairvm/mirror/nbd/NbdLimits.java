@@ -4,10 +4,10 @@ import java.time.Duration;
 
 /**
  * What one server grants its clients. A connection at its bounds is not read from until replies have left; nothing is refused.
- * Worst memory: {@code maxConnections * (maxInFlightBytes + }{@link #MAX_REQUEST_BYTES}{@code )}; a QEMU of one machine opens one
+ * Worst memory, whatever clients do, also those that leave and come again: {@code maxConnections * (maxInFlightBytes + }{@link #MAX_REQUEST_BYTES}{@code )}; a QEMU of one machine opens one
  * connection per disk and stays far below.
  *
- * @param maxConnections further ones are closed at once
+ * @param maxConnections further ones are closed at once; one that has gone counts until everything it asked for has ended
  * @param maxInFlightRequests per connection, accepted and not yet answered
  * @param maxInFlightBytes per connection, payload and read buffers of those requests; a single larger request is let through
  *     alone

@@ -41,6 +41,7 @@ public final class NbdServer implements AutoCloseable {
     private final NbdExports exports;
     private final NbdLimits limits;
     private final OpenExports open = new OpenExports();
+    private final Places places;
     private final ChannelGroup connections;
     private final Channel listener;
     private final @Nullable Path socket;
@@ -56,6 +57,7 @@ public final class NbdServer implements AutoCloseable {
         this.exports = exports;
         this.limits = limits;
         this.socket = socket;
+        this.places = new Places(limits.maxConnections());
         this.connections = new DefaultChannelGroup(loop);
         var bound = new ServerBootstrap()
                 .group(loop)
@@ -125,13 +127,14 @@ public final class NbdServer implements AutoCloseable {
     }
 
     private void accept(Channel channel) {
-        if (connections.size() >= limits.maxConnections()) {
-            LOG.warn("refusing an NBD client: {} connections are open already", limits.maxConnections());
+        if (places.isFull() && !places.makeRoom()) {
             channel.close();
             return;
         }
         connections.add(channel);
-        NbdConnection connection = new NbdConnection(channel, exports, limits, open);
+        Places.Place place = places.take();
+        NbdConnection connection = new NbdConnection(channel, exports, limits, open, place::leave);
+        place.isOf(connection);
         channel.config().setRecvByteBufAllocator(new ReceiveBuffers(connection::nextReceiveBuffer));
         channel.pipeline().addLast(connection);
     }

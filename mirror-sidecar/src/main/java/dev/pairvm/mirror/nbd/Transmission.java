@@ -10,9 +10,6 @@ import org.jspecify.annotations.Nullable;
  * what is under way, and puts the answers into words.
  */
 final class Transmission {
-    /** Our id of {@code base:allocation}. */
-    static final int ALLOCATION_CONTEXT = 1;
-
     /** Request objects kept for reuse. */
     private static final int MAX_POOLED = 64;
 
@@ -29,7 +26,7 @@ final class Transmission {
     private final Replies replies;
     private final NbdExport export;
     private final boolean structured;
-    private final boolean blockStatus;
+    private final MetaContexts.Selection contexts;
     private final NbdLimits limits;
     private final ArrayDeque<Request> free = new ArrayDeque<>();
     private @Nullable Request receiving;
@@ -50,7 +47,7 @@ final class Transmission {
         this.replies = replies;
         this.export = agreement.export();
         this.structured = agreement.structured();
-        this.blockStatus = agreement.blockStatus();
+        this.contexts = agreement.contexts();
         this.limits = limits;
     }
 
@@ -189,7 +186,7 @@ final class Transmission {
             case Wire.CMD_READ -> Wire.CMD_FLAG_FUA | (structured ? Wire.CMD_FLAG_DF : 0);
             case Wire.CMD_WRITE, Wire.CMD_FLUSH, Wire.CMD_TRIM, Wire.CMD_CACHE -> Wire.CMD_FLAG_FUA;
             case Wire.CMD_WRITE_ZEROES -> Wire.CMD_FLAG_FUA | Wire.CMD_FLAG_NO_HOLE | Wire.CMD_FLAG_FAST_ZERO;
-            case Wire.CMD_BLOCK_STATUS -> blockStatus ? Wire.CMD_FLAG_FUA | Wire.CMD_FLAG_REQ_ONE : -1;
+            case Wire.CMD_BLOCK_STATUS -> contexts.isEmpty() ? -1 : Wire.CMD_FLAG_FUA | Wire.CMD_FLAG_REQ_ONE;
             default -> -1;
         };
     }
@@ -199,6 +196,7 @@ final class Transmission {
         long offset = request.offset();
         long length = request.length();
         boolean fua = request.has(Wire.CMD_FLAG_FUA);
+        noteChange(request);
         switch (request.command()) {
             case Wire.CMD_READ -> {
                 int header = readHeaderBytes();
@@ -219,7 +217,13 @@ final class Transmission {
                         request.has(Wire.CMD_FLAG_FAST_ZERO),
                         fua,
                         request);
-            case Wire.CMD_BLOCK_STATUS -> backend.blockStatus(offset, length, request);
+            case Wire.CMD_BLOCK_STATUS -> {
+                if (contexts.allocation()) {
+                    backend.blockStatus(offset, length, request);
+                } else {
+                    request.done();
+                }
+            }
             default -> throw new IllegalStateException("command " + request.command() + " was not refused");
         }
     }
@@ -232,10 +236,19 @@ final class Transmission {
     /** A request will never be answered. */
     void abandoned(Request request) {
         uncount(request);
+        noteChange(request);
         request.releaseBuffer();
         recycle(request);
         if (!disconnected) {
             connection.abort();
+        } else {
+            tellIfIdle();
+        }
+    }
+
+    private void tellIfIdle() {
+        if (requests == 0) {
+            connection.orphansEnded();
         }
     }
 
@@ -249,9 +262,11 @@ final class Transmission {
     /** A request is answered; {@code error} is null when it succeeded. */
     void ended(Request request, @Nullable NbdError error) {
         uncount(request);
+        noteChange(request);
         if (disconnected) {
             request.releaseBuffer();
             recycle(request);
+            tellIfIdle();
             return;
         }
         if (error != null) {
@@ -306,14 +321,52 @@ final class Transmission {
     }
 
     private void replyExtents(Request request) {
-        ByteBuf extents = request.finishExtents(allocator);
-        chunk(Wire.REPLY_BLOCK_STATUS, request.cookie(), 4 + extents.readableBytes())
-                .writeInt(ALLOCATION_CONTEXT);
+        int last = contexts.changes().size();
+        if (contexts.allocation()) {
+            replyExtents(request, MetaContexts.ALLOCATION_ID, last == 0, request.finishExtents(allocator));
+        }
+        for (int i = 0; i < last; i++) {
+            replyExtents(
+                    request,
+                    MetaContexts.ALLOCATION_ID + 1 + i,
+                    i == last - 1,
+                    changes(request, contexts.changes().get(i)));
+        }
+    }
+
+    private void replyExtents(Request request, int context, boolean done, ByteBuf extents) {
+        chunk(Wire.REPLY_BLOCK_STATUS, done ? Wire.REPLY_FLAG_DONE : 0, request.cookie(), 4 + extents.readableBytes())
+                .writeInt(context);
         if (extents.readableBytes() <= 4096) {
             replies.append(extents.readableBytes()).writeBytes(extents);
             extents.release();
         } else {
             replies.sendBehind(extents);
+        }
+    }
+
+    private ByteBuf changes(Request request, MetaContexts.Changes changes) {
+        ByteBuf list = extentsBuffer();
+        long at = request.offset();
+        long end = at + request.length();
+        int most = request.has(Wire.CMD_FLAG_REQ_ONE) ? 1 : Request.MAX_EXTENTS;
+        for (int i = 0; i < most && at < end; i++) {
+            ChangeBitmaps.Bitmap bitmap = changes.bitmap().orElse(null);
+            long until = bitmap == null ? end : bitmap.sameUntil(at, end);
+            boolean dirty = bitmap == null || bitmap.isDirty(at);
+            list.writeInt((int) (until - at)).writeInt(dirty ? Wire.STATE_DIRTY : 0);
+            at = until;
+        }
+        return list;
+    }
+
+    /** Both when a change begins and when it is over; see {@link ChangeBitmaps}. */
+    private void noteChange(Request request) {
+        if (export.changes().isPresent()) {
+            int command = request.command();
+            if (command == Wire.CMD_WRITE || command == Wire.CMD_TRIM || command == Wire.CMD_WRITE_ZEROES) {
+                export.changes().get().changed(request.offset(), request.length());
+            }
         }
     }
 
@@ -346,21 +399,27 @@ final class Transmission {
     }
 
     private ByteBuf chunk(int type, long cookie, int payload) {
+        return chunk(type, Wire.REPLY_FLAG_DONE, cookie, payload);
+    }
+
+    private ByteBuf chunk(int type, int flags, long cookie, int payload) {
         return replies.append(Wire.CHUNK_HEADER_BYTES + 8)
                 .writeInt(Wire.STRUCTURED_REPLY_MAGIC)
-                .writeShort(Wire.REPLY_FLAG_DONE)
+                .writeShort(flags)
                 .writeShort(type)
                 .writeLong(cookie)
                 .writeInt(payload);
     }
 
-    /** The client is gone: what is under way ends without an answer. */
+    /** The client is gone: what is under way ends without an answer, and its connection is told when all of it has. */
     void disconnected() {
         disconnected = true;
         Request incomplete = receiving;
         receiving = null;
         if (incomplete != null) {
+            uncount(incomplete);
             incomplete.releaseBuffer();
         }
+        tellIfIdle();
     }
 }

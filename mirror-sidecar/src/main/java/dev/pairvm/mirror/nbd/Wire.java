@@ -71,6 +71,7 @@ final class Wire {
 
     static final int STATE_HOLE = 1;
     static final int STATE_ZERO = 2;
+    static final int STATE_DIRTY = 1;
 
     static final int REQUEST_BYTES = 28;
     static final int SIMPLE_REPLY_BYTES = 16;

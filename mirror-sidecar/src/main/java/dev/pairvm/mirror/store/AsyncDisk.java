@@ -35,6 +35,13 @@ public final class AsyncDisk {
     private final Executor loop;
     private final FlushGroup flushes;
     private final ArrayDeque<Operation> free = new ArrayDeque<>();
+    private ChangeListener changes = (offset, length) -> {};
+
+    /** Hears of every range that is written or zeroed, whoever asked for it: before it begins, and again when it is over. */
+    public interface ChangeListener {
+        /** {@code length} bytes at {@code offset} change or have just changed, or may have when it failed. */
+        void changed(long offset, long length);
+    }
 
     /**
      * Over an open store.
@@ -46,6 +53,11 @@ public final class AsyncDisk {
         this.workers = workers;
         this.loop = loop;
         this.flushes = new FlushGroup(store, workers, loop);
+    }
+
+    /** From now this one hears of changes, instead of any before. */
+    public void onChange(ChangeListener listener) {
+        changes = listener;
     }
 
     /** The store beneath. */
@@ -79,6 +91,7 @@ public final class AsyncDisk {
      */
     public void write(long offset, ByteBuf payload, boolean durable, IoCompletion done) {
         int length = payload.readableBytes();
+        changes.changed(offset, length);
         if (durable || length > INLINE_BYTES) {
             start(durable ? Kind.WRITE_DURABLY : Kind.WRITE, offset, length, payload, done);
             return;
@@ -99,6 +112,7 @@ public final class AsyncDisk {
      * @param durable as for {@link #write}
      */
     public void zero(long offset, long length, boolean mayPunch, boolean durable, IoCompletion done) {
+        changes.changed(offset, length);
         Kind kind = mayPunch ? durable ? Kind.PUNCH_DURABLY : Kind.PUNCH : durable ? Kind.ZERO_DURABLY : Kind.ZERO;
         start(kind, offset, length, null, done);
     }
@@ -172,6 +186,9 @@ public final class AsyncDisk {
                 // All or nothing: the caller may want to fill the buffer from elsewhere.
                 ByteBuf target = present(buffer);
                 target.writerIndex(target.writerIndex() - cached);
+            }
+            if (kind != Kind.READ) {
+                changes.changed(offset, length);
             }
             buffer = null;
             done = null;

@@ -7,10 +7,11 @@ import dev.pairvm.mirror.store.IoCompletion;
 import io.netty.buffer.ByteBuf;
 
 /** Serves one disk without a peer: what the server and the store cost by themselves. */
-final class SingleDiskBackend implements NbdBackend {
+public final class SingleDiskBackend implements NbdBackend {
     private final AsyncDisk disk;
 
-    SingleDiskBackend(AsyncDisk disk) {
+    /** Over this disk. */
+    public SingleDiskBackend(AsyncDisk disk) {
         this.disk = disk;
     }
 

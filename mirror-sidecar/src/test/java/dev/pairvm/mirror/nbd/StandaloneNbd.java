@@ -26,9 +26,14 @@ final class StandaloneNbd implements AutoCloseable {
         store = DiskStore.open(new MirrorConfig.Disk(
                 "root", directory.toString(), MirrorConfig.Disk.Kind.FILE, bytes, Optional.empty(), Optional.empty()));
         EventLoop loop = group.next();
-        NbdBackend backend = new SingleDiskBackend(new AsyncDisk(store, workers, loop));
+        AsyncDisk disk = new AsyncDisk(store, workers, loop);
+        ChangeBitmaps changes = new ChangeBitmaps(bytes);
+        disk.onChange(changes::changed);
+        NbdBackend backend = new SingleDiskBackend(disk);
         NbdExports exports = new NbdExports(List.of(
-                NbdExport.writable("root", bytes, backend), NbdExport.readOnly("root-readonly", bytes, backend)));
+                NbdExport.writable("root", bytes, backend).tracking(changes),
+                NbdExport.readOnly("root-readonly", bytes, new BackupView(backend, () -> false))
+                        .tracking(changes)));
         server = NbdServer.onUnixSocket(socket, loop, exports, NbdLimits.DEFAULT);
     }
 
