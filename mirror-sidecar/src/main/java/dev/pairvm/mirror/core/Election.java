@@ -60,6 +60,9 @@ final class Election {
                     at.copyFailed = true;
                 }
                 stepDown(leading, kind == CasDesk.Kind.FAIL_OVER);
+                if (link != null) {
+                    at.greetings.again(link);
+                }
             }
         }
         side.publish();

@@ -3,6 +3,7 @@ package dev.pairvm.mirror.core;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
@@ -87,7 +88,11 @@ final class Followed {
             return;
         }
         SortedSet<CopyId> others = lead.others();
-        for (Link candidate : side.links.values()) {
+        for (Link candidate : List.copyOf(side.links.values())) {
+            if (candidate.outdated()) {
+                side.drop(candidate, "it led since its hello");
+                continue;
+            }
             Message.Hello hello = candidate.hello();
             if (hello != null && willing(candidate, hello)) {
                 if (others.contains(candidate.peer)) {

@@ -125,6 +125,7 @@ final class Following {
         attach = null;
         attachFrom = null;
         persisting = false;
+        from.outdate();
         at.follower = new Follower(side, from, wanted.epoch());
         at.candidacy.granting();
         side.out.emit(new Effect.SetBeacons(from.peer, from.session(), true));

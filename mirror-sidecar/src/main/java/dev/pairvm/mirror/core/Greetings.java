@@ -5,7 +5,7 @@ import dev.pairvm.api.mirror.CopyId;
 import java.util.List;
 import java.util.TreeSet;
 
-/** Hello on a new link: tell who we are, check who they are. */
+/** Hello on a new link, and after a hand-over on the old one: tell who we are, check who they are. */
 final class Greetings {
     private final Side side;
 
@@ -16,6 +16,22 @@ final class Greetings {
     void linkUp(CopyId peer, Role role) {
         Link link = new Link(peer, side.words.next());
         side.links.put(peer, link);
+        say(link, role);
+    }
+
+    /**
+     * This side led and leads no more, on a link that stays: the one who leads now must know how this copy stands, and decides nothing on
+     * an older hello. Waits for the superblock, for only what is durable is said of it.
+     */
+    void again(Link link) {
+        side.superblock.change(durable -> durable, () -> {
+            if (side.links.get(link.peer) == link) {
+                say(link, Role.IDLE);
+            }
+        });
+    }
+
+    private void say(Link link, Role role) {
         Superblock own = side.superblock.durable();
         ArbiterRecord known = side.desk.known();
         TreeSet<Extent> differing =
@@ -64,6 +80,6 @@ final class Greetings {
         if (!hello.diskBytes().equals(side.config.diskBytes())) {
             return "disk sizes " + hello.diskBytes() + ", here " + side.config.diskBytes();
         }
-        return link.session() != 0 ? "a second hello" : "";
+        return link.session() != 0 && !link.renewedBy(hello) ? "a second hello" : "";
     }
 }

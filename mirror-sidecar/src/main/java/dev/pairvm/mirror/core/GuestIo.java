@@ -243,6 +243,8 @@ final class GuestIo {
             }
         });
         flushes.attached();
+        // What it had acknowledged before its link broke, and this side finished meanwhile, waits for nothing more.
+        reconsider();
     }
 
     void detached() {

@@ -8,6 +8,7 @@ final class Link {
     final CopyId peer;
     final long seed;
     private Message.@Nullable Hello hello;
+    private boolean outdated;
     private long session;
     private long seqs;
     /** When an attach may be tried again after a refusal. */
@@ -30,8 +31,25 @@ final class Link {
         return ++seqs;
     }
 
+    /** This side follows the peer from here: what a lead's copy holds changes, so its hello says less and less of it. */
+    void outdate() {
+        outdated = true;
+    }
+
+    /** Whether the peer led since its hello: nothing may be decided on that. */
+    boolean outdated() {
+        return outdated;
+    }
+
+    /** Whether this is what the same life of the peer says of itself after it led; the session goes on. */
+    boolean renewedBy(Message.Hello theirs) {
+        Message.Hello before = hello;
+        return outdated && before != null && before.life() == theirs.life() && before.seed() == theirs.seed();
+    }
+
     void greeted(CopyId self, Message.Hello theirs) {
         hello = theirs;
+        outdated = false;
         boolean lower = self.compareTo(peer) < 0;
         session = Words.positive(Words.mix(lower ? seed : theirs.seed(), lower ? theirs.seed() : seed));
     }

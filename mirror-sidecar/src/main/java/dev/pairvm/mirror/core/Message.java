@@ -19,7 +19,8 @@ public sealed interface Message {
 
     /**
      * First frame of both sides on a new link. The session is a mix of both seeds. A receiver that does not like the identity
-     * answers nothing and drops the link.
+     * answers nothing and drops the link. An active that handed over says it once more on the same link, with the same seed, so
+     * that the session goes on; a receiver that does not expect that drops the link too, and gets a fresh one.
      *
      * @param protocol version of this protocol, {@link #PROTOCOL}
      * @param machineUid must be the receiver's

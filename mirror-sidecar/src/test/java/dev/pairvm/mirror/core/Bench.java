@@ -193,6 +193,11 @@ final class Bench {
         long seed = sent(Message.Hello.class).getLast().seed();
         boolean lower = self.compareTo(peer()) < 0;
         session = Words.positive(Words.mix(lower ? seed : PEER_SEED, lower ? PEER_SEED : seed));
+        return greets(role, state, epoch, word, life);
+    }
+
+    /** The peer says hello, first or once more on the same link. */
+    Bench greets(Role role, CopyState state, long epoch, long word, long life) {
         return says(new Message.Hello(
                 1,
                 epoch,

@@ -60,10 +60,68 @@ class HandOverTest {
         assertThat(active.has(Effect.BeginHandOver.class)).isFalse();
     }
 
+    /** The standby was filled on this link: the active's hello named the data it had before the seal. */
+    private static Bench handedOverAfterAFill() {
+        Bench standby = new Bench(Bench.B).started(Bench.superblock(Bench.B, CopyState.STALE, 8, 3), false);
+        standby.reads(Bench.arbiter(8, Bench.A, Bench.A), "v8");
+        standby.linked(Role.ACTIVE, CopyState.IN_SYNC, 8, 4, Bench.PEER_LIFE);
+        standby.says(
+                new Message.Attach(8, standby.session, Message.AttachKind.RESYNC, Bench.arbiter(8, Bench.A, Bench.A)));
+        standby.says(new Message.Seal(8, standby.session, 5));
+        standby.says(new Message.EpochChanged(9, standby.session, Bench.arbiter(9, Bench.A, Bench.A, Bench.B)));
+        return standby.passWithPeer(100).clear().says(new Message.HandedOver(10, standby.session, true));
+    }
+
+    @Test
+    void theOldActiveSaysHelloAgainOnceItSteppedDown() {
+        Bench active = decided();
+        active.applies("v10");
+        Message.Hello again = active.sent(Message.Hello.class).getLast();
+        assertThat(again.state()).isEqualTo(CopyState.IN_SYNC);
+        assertThat(again.role()).isEqualTo(Role.IDLE);
+        assertThat(again.hot()).isEmpty();
+        assertThat(active.has(Effect.DropLink.class)).isFalse();
+    }
+
+    @Test
+    void bothStayInSyncAlthoughTheFirstHelloIsOld() {
+        Bench standby = handedOverAfterAFill();
+        standby.greets(Role.IDLE, CopyState.IN_SYNC, 10, 5, Bench.PEER_LIFE);
+        standby.reads(Bench.arbiter(10, Bench.B, Bench.A, Bench.B), "v10").applies("v11");
+        assertThat(standby.sent(Message.Attach.class).getLast().kind()).isEqualTo(Message.AttachKind.RECONCILE);
+        standby.says(new Message.Attached(11, standby.session)).granted();
+        standby.says(new Message.FlushAck(
+                11, standby.session, standby.sent(Message.Flush.class).getLast().seq()));
+        assertThat(standby.core.role()).isEqualTo(Role.ACTIVE);
+        assertThat(standby.wished().inSync()).as("nobody was dropped").hasSize(2);
+        assertThat(standby.core.view().problems()).isEmpty();
+    }
+
+    @Test
+    void aHelloFromBeforeThePeerLedIsNotDecidedOn() {
+        Bench standby = handedOverAfterAFill();
+        standby.reads(Bench.arbiter(10, Bench.B, Bench.A, Bench.B), "v10").applies("v11");
+        assertThat(standby.sent(Message.Attach.class)).isEmpty();
+        assertThat(standby.wished().inSync()).as("nobody is dropped").hasSize(2);
+        assertThat(standby.has(Effect.DropLink.class))
+                .as("a new link brings a new hello")
+                .isTrue();
+        standby.linked(Role.IDLE, CopyState.IN_SYNC, 10, 5, Bench.PEER_LIFE);
+        assertThat(standby.sent(Message.Attach.class).getLast().kind()).isEqualTo(Message.AttachKind.RECONCILE);
+    }
+
+    @Test
+    void aSecondHelloThatNobodyWaitsForEndsTheLink() {
+        Bench active = Bench.paired();
+        active.greets(Role.STANDBY, CopyState.IN_SYNC, 9, 5, Bench.PEER_LIFE);
+        assertThat(active.has(Effect.DropLink.class)).isTrue();
+    }
+
     @Test
     void theNewActiveContinuesTheGuestInsteadOfBooting() {
         Bench standby = Bench.standby();
         standby.passWithPeer(100).says(new Message.HandedOver(10, standby.session, true));
+        standby.greets(Role.IDLE, CopyState.IN_SYNC, 10, 5, Bench.PEER_LIFE);
         standby.reads(Bench.arbiter(10, Bench.B, Bench.A, Bench.B), "v10").applies("v11");
         standby.says(new Message.Attached(11, standby.session)).granted();
         standby.says(new Message.FlushAck(

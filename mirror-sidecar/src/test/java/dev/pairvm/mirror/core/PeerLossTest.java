@@ -64,6 +64,31 @@ class PeerLossTest {
         assertThat(active.has(Effect.CasArbiter.class)).isFalse();
     }
 
+    /** Seed 104: the guest's write hung although both copies had it. */
+    @Test
+    void aWriteThatThisSideFinishesWhileTheLinkIsBrokenIsRepliedToWhenItIsBack() {
+        Bench active = Bench.paired();
+        active.storeKeepsStill = true;
+        active.writes(1, 0, 4096);
+        active.on(new Event.BookkeepingPersisted(
+                active.last(Effect.PersistActivityLog.class).token()));
+        active.says(new Message.WriteAck(
+                9, active.session, active.sent(Message.Write.class).getLast().seq()));
+        active.on(new Event.FlushReceived(2, 0));
+        active.says(new Message.FlushAck(
+                9, active.session, active.sent(Message.Flush.class).getLast().seq()));
+        long write = active.last(Effect.WriteLocal.class).io();
+        long flush = active.last(Effect.FlushLocal.class).io();
+        long lineage = lineageOf(active);
+        active.on(new Event.LinkDown(Bench.B, Cause.LOST));
+        active.on(new Event.LocalWriteDone(write)).on(new Event.LocalFlushDone(flush));
+        assertThat(active.replied(1) || active.replied(2)).isFalse();
+        active.linked(Role.STANDBY, CopyState.IN_SYNC, 9, lineage, Bench.PEER_LIFE);
+        active.says(new Message.Attached(9, active.session));
+        assertThat(active.replied(1)).isTrue();
+        assertThat(active.replied(2)).isTrue();
+    }
+
     @Test
     void aPeerThatRestartedGoesOutBeforeItComesIn() {
         Bench active = Bench.paired();

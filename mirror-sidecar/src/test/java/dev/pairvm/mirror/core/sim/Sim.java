@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class Sim {
     private static final long FAULTS_MILLIS = 7_000;
     private static final long HEAL_MILLIS = 30_000;
+    private static final long HAND_OVER_MILLIS = 3_000;
 
     final World world;
     final Mutants mutant;
@@ -33,6 +34,9 @@ final class Sim {
 
     @Nullable
     SimNode slowDisk;
+
+    /** A hand-over in calm is under way. */
+    private boolean handingOver;
 
     private boolean quiet;
     private @Nullable SimGuest moved;
@@ -73,11 +77,40 @@ final class Sim {
             runFor(100);
         }
         faults.checkHealed(whole());
+        if (whole() && world.oneIn(2)) {
+            handOverInCalm();
+        }
         quiet = true;
         runFor(1_500);
         if (whole()) {
             checkEqual();
+            checkAnswered();
         }
+    }
+
+    /** With nothing wrong, a planned hand-over takes place, and the pair is redundant at every moment of it. */
+    private void handOverInCalm() {
+        runFor(1_000);
+        SimNode to = nodes.get(nodes.get(0).copy.equals(arbiter.stored.active()) ? 1 : 0);
+        SimMirror from = other(to).mirror;
+        boolean settled =
+                whole() && net.sound() && nodes.stream().allMatch(node -> node.mirror != null && !node.mirror.behind());
+        if (!settled || from == null || !from.knows(arbiter.stored)) {
+            return;
+        }
+        handingOver = true;
+        from.deliver(new Event.HandOverRequested(to.copy));
+        long until = world.now() + HAND_OVER_MILLIS * World.MILLI;
+        while (world.now() < until && !(whole() && arbiter.stored.active().equals(to.copy))) {
+            runFor(10);
+        }
+        Checks.that(
+                whole() && arbiter.stored.active().equals(to.copy),
+                "L2 a hand-over in calm takes place",
+                () -> "record " + arbiter.stored);
+        runFor(300);
+        handingOver = false;
+        world.met(World.Branch.CALM_HAND_OVER);
     }
 
     private void runFor(long millis) {
@@ -150,6 +183,10 @@ final class Sim {
                                         && node.disk.superblock.state() != CopyState.SYNCING,
                         "a copy seals itself before it is listed in sync",
                         () -> node.copy + " has " + node.disk.superblock + " in " + arbiterRecord));
+        Checks.that(
+                !handingOver || arbiterRecord.inSync().size() == 2,
+                "a hand-over in calm keeps both copies in sync",
+                arbiterRecord::toString);
         listed = Set.copyOf(arbiterRecord.inSync());
         if (arbiterRecord.inSync().size() == 2) {
             world.met(World.Branch.GROWN);
@@ -237,6 +274,17 @@ final class Sim {
         return disk.superblock == null || disk.superblock.state() == CopyState.SYNCING;
     }
 
+    /** L3: whatever the guest asked before it became quiet has been answered. */
+    private void checkAnswered() {
+        for (SimNode node : nodes) {
+            SimGuest guest = node.guest;
+            Checks.that(
+                    guest == null || guest.drained(),
+                    "L3 the guest's requests are answered once faults stop",
+                    () -> "guest on " + node.copy + " waits for " + guest);
+        }
+    }
+
     private void checkEqual() {
         for (int cell = 0; cell < oracle.size(); cell++) {
             int at = cell;
@@ -284,7 +332,7 @@ final class Sim {
 
     void moveGuest(SimMirror from) {
         SimGuest guest = from.node.guest;
-        if (guest == null || world.oneIn(5)) {
+        if (guest == null || !calm && world.oneIn(5)) {
             from.later(world.between(1, 50), new Event.HandOverAbandoned());
             return;
         }

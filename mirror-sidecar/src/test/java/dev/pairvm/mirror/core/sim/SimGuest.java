@@ -149,6 +149,11 @@ final class SimGuest {
         return outstanding.isEmpty();
     }
 
+    @Override
+    public String toString() {
+        return outstanding.toString();
+    }
+
     void die() {
         dead = true;
     }

@@ -1,5 +1,6 @@
 package dev.pairvm.mirror.core.sim;
 
+import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.mirror.core.CoreConfig;
 import dev.pairvm.mirror.core.CoreView;
@@ -92,6 +93,16 @@ final class SimMirror {
 
     boolean blocked() {
         return node.paused() || sim.world.now() < stalledUntil;
+    }
+
+    /** Has been held up, and has work waiting. */
+    boolean behind() {
+        return blocked() || !inbox.isEmpty();
+    }
+
+    /** Knows this record. */
+    boolean knows(ArbiterRecord arbiter) {
+        return core.view().arbiter().filter(arbiter::equals).isPresent();
     }
 
     void later(double millis, Event event) {

@@ -39,6 +39,14 @@ final class SimNet {
         return !cut[from] && sim.nodes.get(1 - from).up && sim.nodes.get(from).up;
     }
 
+    /** Both ends have the same connection, and no frame of it was lost. */
+    boolean sound() {
+        SimMirror a = sim.nodes.get(0).mirror;
+        SimMirror b = sim.nodes.get(1).mirror;
+        Connection over = a == null ? null : a.connection;
+        return over != null && b != null && b.connection == over && !over.broken[0] && !over.broken[1];
+    }
+
     private void dialSoon() {
         sim.world.afterMillis(sim.world.between(10, 40), () -> {
             dial();

@@ -120,6 +120,7 @@ final class World {
         PROMOTED,
         STARTED,
         HANDED_OVER,
+        CALM_HAND_OVER,
         HAND_OVER_LOST,
         SHRUNK,
         GROWN,
