@@ -14,6 +14,10 @@ final class Candidacy {
 
     private long promiseUntil;
     private long notBefore;
+    /** A recorded active that comes and goes without leading is waited for until then, and no longer. */
+    private long returnsUntil;
+
+    private boolean activeIsBack;
     private long stopToken;
     private boolean stopped = true;
     private long lastHeard;
@@ -24,6 +28,7 @@ final class Candidacy {
         firstPromise = side.out.after(side.config.timing().graceMillis());
         promiseUntil = firstPromise;
         notBefore = side.out.after(side.config.waits().standbyReturnsMillis());
+        returnsUntil = notBefore;
     }
 
     /** Follows a lead, and grants. */
@@ -50,6 +55,34 @@ final class Candidacy {
         side.out.emit(new Effect.StopBeacons());
         promiseUntil = side.out.after(side.config.timing().graceMillis());
         notBefore = processEnded ? side.out.after(side.config.waits().peerRestartMillis()) : 0;
+        returnsUntil = side.out.after(side.config.waits().standbyReturnsMillis());
+        activeIsBack = false;
+    }
+
+    /**
+     * The recorded active has greeted this side, which follows nobody: it lives and is about to lead again. Without this a link that
+     * moved to another path while a restarted active was attaching looked like a dead host.
+     */
+    void activeGreeted() {
+        activeIsBack = true;
+        waitForReturn();
+    }
+
+    /** Its link is gone before it led. */
+    void activeGone(boolean processEnded) {
+        if (activeIsBack) {
+            activeIsBack = false;
+            if (processEnded) {
+                waitForReturn();
+            } else {
+                notBefore = side.out.after(side.config.timing().graceMillis());
+            }
+        }
+    }
+
+    private void waitForReturn() {
+        long back = side.out.after(side.config.waits().peerRestartMillis());
+        notBefore = Math.max(notBefore, Math.min(back, returnsUntil));
     }
 
     void stopped(Event.GrantingStopped event) {
@@ -65,6 +98,8 @@ final class Candidacy {
         stopped = true;
         promiseUntil = side.out.after(side.config.timing().graceMillis());
         notBefore = side.out.after(side.config.waits().standbyReturnsMillis());
+        returnsUntil = notBefore;
+        activeIsBack = false;
         readToken = 0;
     }
 

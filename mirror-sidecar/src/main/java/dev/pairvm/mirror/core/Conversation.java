@@ -1,5 +1,7 @@
 package dev.pairvm.mirror.core;
 
+import dev.pairvm.api.mirror.ArbiterRecord;
+
 /** Links and frames: who of this side hears what the peer says. */
 final class Conversation {
     private final Side side;
@@ -25,7 +27,14 @@ final class Conversation {
         Follower following = at.follower;
         if (following != null && following.link == link) {
             at.following.loseLead(link, processEnded);
+        } else if (isRecordedActive(link)) {
+            at.candidacy.activeGone(processEnded);
         }
+    }
+
+    private boolean isRecordedActive(Link link) {
+        ArbiterRecord known = side.desk.known();
+        return at.lead == null && known != null && known.active().equals(link.peer);
     }
 
     void received(Event.MessageReceived received) {
@@ -37,6 +46,9 @@ final class Conversation {
         if (message instanceof Message.Hello hello) {
             if (at.greetings.hello(link, hello)) {
                 at.ifLeading(l -> l.followed().attachIfPossible());
+                if (at.follower == null && isRecordedActive(link)) {
+                    at.candidacy.activeGreeted();
+                }
             }
             return;
         }

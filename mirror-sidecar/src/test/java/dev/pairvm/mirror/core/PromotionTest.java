@@ -45,6 +45,52 @@ class PromotionTest {
     }
 
     @Test
+    void anActiveThatGreetsAgainIsWaitedForAlthoughItsLinkMovedToAnotherPath() {
+        Bench standby = Bench.standby();
+        standby.passWithPeer(200)
+                .on(new Event.LinkDown(Bench.A, Cause.CLOSED_BY_PEER))
+                .pass(2_000)
+                .linked(Role.SUSPENDED, CopyState.IN_SYNC, 9, 5, Bench.PEER_LIFE + 1);
+        standby.says(new Message.Attach(
+                9, standby.session, Message.AttachKind.RECONCILE, Bench.arbiter(9, Bench.A, Bench.A, Bench.B)));
+        standby.on(new Event.LinkDown(Bench.A, Cause.LOST))
+                .linked(Role.SUSPENDED, CopyState.IN_SYNC, 9, 5, Bench.PEER_LIFE + 1)
+                .pass(4_900);
+        answerReads(standby);
+        assertThat(standby.has(Effect.CasArbiter.class)).isFalse();
+        // It never leads: the wait is bounded.
+        standby.pass(200).reads(Bench.arbiter(9, Bench.A, Bench.A, Bench.B), "v9");
+        assertThat(standby.has(Effect.CasArbiter.class)).isTrue();
+    }
+
+    @Test
+    void aHostThatDiesWhileItsActiveIsReturningIsWaitedForNoLongerThanAGrace() {
+        Bench standby = Bench.standby();
+        standby.passWithPeer(200)
+                .on(new Event.LinkDown(Bench.A, Cause.CLOSED_BY_PEER))
+                .pass(1_000)
+                .linked(Role.SUSPENDED, CopyState.IN_SYNC, 9, 5, Bench.PEER_LIFE + 1)
+                .on(new Event.LinkDown(Bench.A, Cause.LOST))
+                .pass(700)
+                .reads(Bench.arbiter(9, Bench.A, Bench.A, Bench.B), "v9");
+        assertThat(standby.has(Effect.CasArbiter.class)).isTrue();
+    }
+
+    @Test
+    void anActiveThatComesAndGoesIsNotWaitedForForEver() {
+        Bench standby = Bench.standby();
+        standby.passWithPeer(200).on(new Event.LinkDown(Bench.A, Cause.CLOSED_BY_PEER));
+        for (int i = 0; i < 4; i++) {
+            standby.pass(3_000).linked(Role.SUSPENDED, CopyState.IN_SYNC, 9, 5, Bench.PEER_LIFE + 1 + i);
+            answerReads(standby);
+            assertThat(standby.has(Effect.CasArbiter.class)).as("after %d", i).isFalse();
+            standby.on(new Event.LinkDown(Bench.A, Cause.CLOSED_BY_PEER));
+        }
+        standby.pass(3_100).reads(Bench.arbiter(9, Bench.A, Bench.A, Bench.B), "v9");
+        assertThat(standby.has(Effect.CasArbiter.class)).isTrue();
+    }
+
+    @Test
     void aCopyThatTheRecordDoesNotListIsNeverPromoted() {
         Bench standby = Bench.standby();
         standby.passWithPeer(200).on(new Event.LinkDown(Bench.A, Cause.LOST)).pass(700);
