@@ -41,7 +41,7 @@ final class Election {
                     throw new ProtocolBugException("only a lead starts, shrinks or grows [" + arbiter.epoch() + "]");
                 }
                 leading.won(kind, arbiter);
-                leading.followed().leaveEnded();
+                leading.followed().leaving().endIfUnlisted();
             }
             case HAND_OVER, FAIL_OVER -> {
                 if (leading == null) {
@@ -163,7 +163,9 @@ final class Election {
             boolean clean = at.handedOverEpoch == arbiter.epoch().value();
             Lead starting = new Lead(side, clean ? Effect.StartCause.HANDED_OVER : Effect.StartCause.STARTED);
             if (clean) {
-                starting.followed().handedOverClean(arbiter.epoch().next().value());
+                starting.followed()
+                        .joining()
+                        .handedOverClean(arbiter.epoch().next().value());
             }
             at.lead = starting;
             starting.start();

@@ -2,61 +2,53 @@ package dev.pairvm.mirror.core;
 
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The lead's view of its one follower: attaching it, the lease it grants, suspecting and losing it, filling and sealing it.
- *
- * <p>The lease: a beacon sent at {@code t} (own clock) that the follower answered with a grant lets this side serve until {@code t +
- * lease}; the follower promised to wait a grace from a later moment.
+ * The lead's one follower: attaching it, hearing it, losing it. Its lease is {@link FollowerLease}'s matter, filling it {@link
+ * Joining}'s, sending it away {@link Leaving}'s, and who may come {@link Admission}'s.
  */
 final class Followed {
     private static final long NANOS_PER_MILLI = 1_000_000;
-    /** Beacons missed before the follower is suspected. */
-    private static final int SUSPECT_BEACONS = 5;
-    /** A gap between own ticks above this says that this side was the slow one (Lifeguard). */
-    private static final long LATE_TICK_NANOS = 100 * NANOS_PER_MILLI;
     /** How long an attach may take: an in-sync peer has little to do first, another must kill a guest or wait for a disk. */
     private static final long CONTINUE_MILLIS = 500;
 
     private static final long ATTACH_MILLIS = 5_000;
-    /** Pause after a refusal. */
-    private static final long REFUSED_MILLIS = 100;
 
     private final Side side;
     private final Lead lead;
-    private final Map<CopyId, Long> rejoinAt = new HashMap<>();
-    private final Map<CopyId, Long> left = new HashMap<>();
+    private final FollowerLease lease;
+    private final Admission admission;
+    private final Leaving leaving;
+    private final Joining joining;
     private @Nullable Link link;
     private Message.AttachKind kind = Message.AttachKind.RESYNC;
     private boolean attached;
     private long attachUntil;
-    private long lastHeard;
     private long lostAt;
-    private long lastTick;
-    private long trustUntil;
-    private long leaseUntil;
-    private @Nullable CopyId leaseFrom;
-    private @Nullable Resync resync;
-    private long sealWord;
-    private boolean sealed;
-    private long completeLife;
-    private long rejoinMillis;
-    private @Nullable CopyId leaving;
-    private long knownClean = -1;
 
     Followed(Side side, Lead lead) {
         this.side = side;
         this.lead = lead;
+        this.lease = new FollowerLease(side);
+        this.admission = new Admission(side);
+        this.leaving = new Leaving(side, lead, this);
+        this.joining = new Joining(side, lead, this);
     }
 
-    /** The guest was handed over in this epoch with nothing outstanding: the old active's log names nothing that differs. */
-    void handedOverClean(long epoch) {
-        knownClean = epoch;
+    FollowerLease lease() {
+        return lease;
+    }
+
+    Joining joining() {
+        return joining;
+    }
+
+    Leaving leaving() {
+        return leaving;
     }
 
     @Nullable
@@ -64,17 +56,8 @@ final class Followed {
         return attached ? link : null;
     }
 
-    long leaseUntil() {
-        return leaseUntil;
-    }
-
-    long sealedAs() {
-        return sealWord;
-    }
-
-    @Nullable
-    Resync resync() {
-        return resync;
+    boolean isLinkedTo(CopyId peer) {
+        return link != null && link.peer.equals(peer);
     }
 
     // -------------------------------------------------------------------------------------------------------------
@@ -94,7 +77,7 @@ final class Followed {
                 continue;
             }
             Message.Hello hello = candidate.hello();
-            if (hello != null && willing(candidate, hello)) {
+            if (hello != null && admission.admits(candidate, hello)) {
                 if (others.contains(candidate.peer)) {
                     attachInSync(candidate, hello);
                 } else if (others.isEmpty() && lead.ready() && hello.state() != CopyState.FAILED) {
@@ -107,17 +90,9 @@ final class Followed {
         }
     }
 
-    private boolean willing(Link candidate, Message.Hello hello) {
-        return side.out.now() >= candidate.notBefore
-                && side.out.now() >= rejoinAt.getOrDefault(candidate.peer, 0L)
-                && left.getOrDefault(candidate.peer, 0L) != hello.life();
-    }
-
     private void attachInSync(Link candidate, Message.Hello hello) {
-        long word = hello.lineage().current();
-        boolean sameData = hello.state() == CopyState.IN_SYNC
-                && (word == lead.lineage().current() || sealWord != 0 && word == sealWord);
-        boolean sameLife = isComplete(candidate);
+        boolean sameData = joining.sameData(hello);
+        boolean sameLife = joining.isComplete(candidate);
         if (sameData && lead.ready() && sameLife) {
             attach(candidate, Message.AttachKind.CONTINUE);
         } else if (sameData && !lead.ready()) {
@@ -137,10 +112,7 @@ final class Followed {
     }
 
     private void attach(Link candidate, Message.AttachKind how) {
-        if (!candidate.peer.equals(leaseFrom)) {
-            leaseFrom = candidate.peer;
-            leaseUntil = 0;
-        }
+        lease.attaching(candidate.peer);
         if (side.desk.wished() == CasDesk.Kind.SHRINK) {
             side.desk.withdraw();
         }
@@ -156,139 +128,26 @@ final class Followed {
         if (from != link || attached || message.session() != from.session() || message.epoch() != lead.epoch()) {
             return;
         }
-        if (kind == Message.AttachKind.CONTINUE && !isComplete(from)) {
+        if (kind == Message.AttachKind.CONTINUE && !joining.isComplete(from)) {
             lose("a change that would have listed it failed meanwhile, and requests were finished without it");
             return;
         }
         attached = true;
-        lastHeard = side.out.now();
+        lease.attached();
         lead.io().attached(kind != Message.AttachKind.RESYNC);
-        switch (kind) {
-            case CONTINUE -> sealed = !lead.known().inSync().contains(from.peer);
-            case RECONCILE -> {
-                DirtyMap todo = new DirtyMap(side.config.diskBytes());
-                if (knownClean != lead.epoch() && side.rules.reconcilesBeforeServing()) {
-                    lead.io().log().hotExtents().forEach(todo::addExtent);
-                    addReturningLog(from, todo);
-                }
-                begin(from, todo);
-            }
-            case RESYNC -> {
-                sealed = false;
-                begin(from, differences(from));
-            }
-        }
+        joining.attached(from, kind);
         lead.serveIfAllowed();
         side.publish();
     }
 
-    private void begin(Link from, DirtyMap todo) {
-        Resync started = new Resync(side.out, side.rules, lead, from, todo, side.config.diskBytes());
-        resync = started;
-        started.pump();
-    }
-
-    /** The active's bitmap and the returning copy's log if it still has the data the bitmap is relative to; else everything. */
-    private DirtyMap differences(Link from) {
-        DirtyMap todo = new DirtyMap(side.config.diskBytes());
-        Message.Hello hello = from.hello();
-        long word = hello == null ? 0 : hello.lineage().current();
-        boolean partial =
-                word != 0 && lead.marksDirty() && (word == lead.lineage().base() || word == sealWord);
-        if (partial) {
-            todo.addAll(lead.dirty());
-            addReturningLog(from, todo);
-        } else {
-            todo.addAll();
-        }
-        return todo;
-    }
-
-    private void addReturningLog(Link from, DirtyMap todo) {
-        Message.Hello hello = from.hello();
-        if (hello != null && side.rules.comparesReturningLog()) {
-            hello.hot().stream()
-                    .filter(extent -> extent.disk() < todo.disks() && extent.index() < todo.extents(extent.disk()))
-                    .forEach(todo::addExtent);
-        }
-    }
-
-    // --------------------------------------------------------------------------------------------------------- seal
-    // and grow
-
-    /** Everything is copied; now the follower makes it durable and says so of itself. */
-    void seal() {
-        Link to = link;
-        if (to == null || !attached) {
-            return;
-        }
-        sealWord = side.words.next();
-        if (side.rules.sealsBeforeGrow()) {
-            side.send(to, new Message.Seal(lead.epoch(), to.session(), sealWord));
-        } else {
-            sealed = true;
-        }
-    }
-
     void sealed(Link from, Message.Sealed message) {
-        if (from == link && attached && message.session() == from.session() && message.lineage() == sealWord) {
-            sealed = true;
-            growIfPossible();
+        if (from == link && attached && message.session() == from.session()) {
+            joining.sealed(message);
         }
-    }
-
-    private void growIfPossible() {
-        Link from = link;
-        if (sealed
-                && attached
-                && from != null
-                && lead.settled()
-                && side.desk.wished() == null
-                && side.desk.mayAsk()
-                && !lead.known().inSync().contains(from.peer)
-                && side.out.now() < leaseUntil) {
-            completed();
-            lead.wishGrow(from.peer);
-        }
-    }
-
-    /**
-     * A shrink that got no answer while the peer was away can still be applied although the peer is back. Another change against the
-     * same version, which keeps everything but the epoch, settles that.
-     */
-    private void settleDoubt() {
-        Link from = link;
-        if (attached
-                && from != null
-                && lead.settled()
-                && side.desk.inDoubt()
-                && side.desk.wished() == null
-                && side.desk.mayAsk()
-                && lead.known().inSync().contains(from.peer)
-                && !lead.handOver().deciding()) {
-            side.desk.wish(CasDesk.Kind.KEEP, side.self(), lead.known().inSync());
-        }
-    }
-
-    /** The follower holds everything: as long as it lives, its link may break and come back. */
-    void completed() {
-        Link from = link;
-        Message.Hello hello = from == null ? null : from.hello();
-        completeLife = hello == null ? 0 : hello.life();
-    }
-
-    private boolean isComplete(Link from) {
-        Message.Hello hello = from.hello();
-        return hello != null && (hello.life() == completeLife || !side.rules.distrustsNewLife());
-    }
-
-    /** A request was finished that no follower confirmed: whoever comes back is not complete any more. */
-    void wentOnWithout() {
-        completeLife = 0;
     }
 
     void grown(ArbiterRecord arbiter) {
-        resync = null;
+        joining.grown();
         tell(arbiter);
     }
 
@@ -307,8 +166,9 @@ final class Followed {
     void writeAcknowledged(Link from, Message.WriteAck message) {
         if (from == link && attached && message.session() == from.session()) {
             lead.io().acknowledged(message.seq());
-            if (resync != null) {
-                resync.acknowledged(message.seq());
+            Resync running = joining.resync();
+            if (running != null) {
+                running.acknowledged(message.seq());
             }
         }
     }
@@ -320,8 +180,9 @@ final class Followed {
     }
 
     void hashed(Link from, Message.HashReply message) {
-        if (from == link && attached && message.session() == from.session() && resync != null) {
-            resync.peerHashed(message);
+        Resync running = joining.resync();
+        if (from == link && attached && message.session() == from.session() && running != null) {
+            running.peerHashed(message);
         }
     }
 
@@ -331,14 +192,14 @@ final class Followed {
                     Problem.Kind.PEER_NOT_USABLE,
                     "The peer's device failed; its copy is out. Replace its volume.",
                     Map.of("peer", from.peer.value(), "errno", Integer.toString(message.errno())));
-            rejoinAt.put(from.peer, side.out.after(side.config.waits().rejoinMostMillis()));
+            admission.broken(from.peer);
             loseForGood("its device failed");
         }
     }
 
     void refused(Link from, Message.Refused message) {
         if (from == link && !attached && message.session() == from.session()) {
-            from.notBefore = side.out.after(REFUSED_MILLIS);
+            admission.refused(from);
             link = null;
             lostAt = side.out.now();
             side.out.emit(new Effect.StopBeacons());
@@ -357,11 +218,8 @@ final class Followed {
         if (from == null || beacon.session() != from.session()) {
             return;
         }
-        lastHeard = Math.max(lastHeard, beacon.receivedAt());
-        if (beacon.grantedSentAt() != 0) {
-            long until = beacon.grantedSentAt() + side.config.timing().leaseMillis() * NANOS_PER_MILLI;
-            leaseUntil = Math.max(leaseUntil, until);
-            growIfPossible();
+        if (lease.heard(beacon)) {
+            joining.growIfPossible();
             lead.serveIfAllowed();
         }
     }
@@ -369,50 +227,13 @@ final class Followed {
     // ---------------------------------------------------------------------------------------------------------- leave,
     // lose
 
-    /** Polite leave of a copy. */
-    void leave(CopyId copy) {
-        Link to = link;
-        leaving = copy;
-        if (to != null && attached && to.peer.equals(copy)) {
-            side.send(to, new Message.Outdate(lead.epoch(), to.session()));
-        } else if (lead.others().contains(copy)) {
-            lostAt = Long.MIN_VALUE / 2;
-            lead.wishShrink();
-        } else {
-            leaveEnded();
-        }
-    }
-
     void outdated(Link from, Message.Outdated message) {
         if (from == link && message.session() == from.session()) {
-            Message.Hello hello = from.hello();
-            left.put(from.peer, hello == null ? 0 : hello.life());
+            admission.left(from);
             loseForGood("it left");
             if (!lead.others().contains(from.peer)) {
-                leaveEnded();
+                leaving.endIfUnlisted();
             }
-        }
-    }
-
-    /** A leave ends when the record does not list the copy, whether or not it could be told. */
-    private void goOnLeaving() {
-        CopyId going = leaving;
-        Link to = link;
-        if (going == null || to != null && to.peer.equals(going)) {
-            return;
-        }
-        if (lead.others().contains(going)) {
-            lead.wishShrink();
-        } else {
-            leaveEnded();
-        }
-    }
-
-    /** If an order to leave is under way, it is done. */
-    void leaveEnded() {
-        if (leaving != null && !lead.others().contains(leaving)) {
-            leaving = null;
-            side.out.emit(new Effect.OrderEnded(Effect.Order.LEAVE, ""));
         }
     }
 
@@ -425,10 +246,15 @@ final class Followed {
     private void loseForGood(String why) {
         Link from = link;
         lose(why);
-        lostAt = Long.MIN_VALUE / 2;
+        waitNoMore();
         if (from != null && lead.others().contains(from.peer)) {
             lead.wishShrink();
         }
+    }
+
+    /** It is not expected back. */
+    void waitNoMore() {
+        lostAt = Long.MIN_VALUE / 2;
     }
 
     /** Whether waiting for the in-sync peer is over. */
@@ -437,24 +263,20 @@ final class Followed {
     }
 
     void tick() {
-        long now = side.out.now();
-        if (now - lastTick > LATE_TICK_NANOS) {
-            trustUntil = now + side.config.timing().beaconMillis() * NANOS_PER_MILLI;
-        }
-        lastTick = now;
-        if (link != null && !attached && now >= attachUntil) {
+        lease.tick();
+        if (link != null && !attached && side.out.now() >= attachUntil) {
             lose("did not answer the attach");
-        } else if (attached && now >= trustUntil) {
-            if (now - lastHeard > SUSPECT_BEACONS * side.config.timing().beaconMillis() * NANOS_PER_MILLI) {
+        } else if (attached && lease.mayJudge()) {
+            if (lease.silent()) {
                 lose("no beacon");
             } else if (!side.config.suspendOnSlowPeer()
                     && lead.io().oldestUnacknowledged() > side.config.waits().slowPeerMillis() * NANOS_PER_MILLI) {
                 dropSlow();
             }
         }
-        goOnLeaving();
-        growIfPossible();
-        settleDoubt();
+        leaving.goOn();
+        joining.growIfPossible();
+        joining.settleDoubt();
         attachIfPossible();
     }
 
@@ -463,13 +285,11 @@ final class Followed {
         if (from == null) {
             return;
         }
-        var waits = side.config.waits();
-        rejoinMillis = rejoinMillis == 0 ? waits.rejoinMillis() : Math.min(rejoinMillis * 2, waits.rejoinMostMillis());
-        rejoinAt.put(from.peer, side.out.after(rejoinMillis));
+        long wait = admission.slow(from.peer);
         side.problems.raise(
                 Problem.Kind.PEER_SLOW,
-                "The peer took longer than " + waits.slowPeerMillis()
-                        + " ms to acknowledge and was dropped; it may rejoin in " + rejoinMillis + " ms.",
+                "The peer took longer than " + side.config.waits().slowPeerMillis()
+                        + " ms to acknowledge and was dropped; it may rejoin in " + wait + " ms.",
                 Map.of("peer", from.peer.value()));
         loseForGood("slow");
     }
@@ -506,15 +326,10 @@ final class Followed {
     }
 
     private void forget() {
-        Resync running = resync;
-        resync = null;
         link = null;
         attached = false;
-        sealed = false;
         lostAt = side.out.now();
-        if (running != null) {
-            running.abandon();
-        }
+        joining.lost();
         lead.io().detached();
         side.out.emit(new Effect.StopBeacons());
     }

@@ -116,7 +116,7 @@ final class Lead {
     private void grown(ArbiterRecord arbiter) {
         followed.grown(arbiter);
         dirty.clear();
-        settle(() -> lineage = lineage.sealed(followed.sealedAs()), () -> {
+        settle(() -> lineage = lineage.sealed(followed.joining().sealedAs()), () -> {
             // A shrink may have come in between: then the bitmap is in use again.
             if (lineage.base() == 0) {
                 side.out.emit(
@@ -161,18 +161,18 @@ final class Lead {
     }
 
     private void flushFrom(int disk, Resync done) {
-        if (followed.resync() != done) {
+        if (followed.joining().resync() != done) {
             return;
         }
         if (disk < side.config.diskBytes().size()) {
             io.flushes().flush(disk, () -> flushFrom(disk + 1, done));
         } else if (ready) {
-            followed.seal();
+            followed.joining().seal();
         } else {
             io.log().forgetAll();
             side.out.emit(new Effect.ClearBookkeeping(side.out.token(), List.of()));
             ready = true;
-            followed.completed();
+            followed.joining().completed();
             serveIfAllowed();
         }
     }
@@ -243,13 +243,13 @@ final class Lead {
     boolean acknowledgesAlone() {
         boolean may = alone() && (!settling || !side.rules.unconfirmedShrinkCounts());
         if (may) {
-            followed.wentOnWithout();
+            followed.joining().wentOnWithout();
         }
         return may;
     }
 
     boolean hasLeave() {
-        return alone() || !side.rules.needsLease() || side.out.now() < followed.leaseUntil();
+        return alone() || !side.rules.needsLease() || followed.lease().holds();
     }
 
     /** Called whenever a condition may have come true. */
@@ -274,7 +274,7 @@ final class Lead {
     /** Keeps the gate open for the rest of the lease, or without end when nobody else can be promoted. */
     void renewGate() {
         boolean unbounded = alone() && side.desk.wished() != CasDesk.Kind.GROW;
-        long until = unbounded ? Effect.RenewGate.ALONE : followed.leaseUntil();
+        long until = unbounded ? Effect.RenewGate.ALONE : followed.lease().until();
         if (serving && until != gateUntil) {
             gateUntil = until;
             side.out.emit(new Effect.RenewGate(until));
@@ -349,7 +349,7 @@ final class Lead {
         TreeSet<CopyId> both = new TreeSet<>(known().inSync());
         both.add(joiner);
         if (serving) {
-            gateUntil = followed.leaseUntil();
+            gateUntil = followed.lease().until();
             side.out.emit(new Effect.RenewGate(gateUntil));
         }
         side.desk.wish(CasDesk.Kind.GROW, side.self(), both);

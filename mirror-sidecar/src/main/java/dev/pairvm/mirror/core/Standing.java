@@ -246,7 +246,7 @@ final class Standing implements CasDesk.Listener {
             side.out.emit(
                     new Effect.OrderEnded(Effect.Order.LEAVE, "the active can not leave; hand the guest over first"));
         } else {
-            leading.followed().leave(order.copy());
+            leading.followed().leaving().begin(order.copy());
         }
     }
 

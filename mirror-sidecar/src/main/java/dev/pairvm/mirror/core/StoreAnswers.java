@@ -58,8 +58,8 @@ final class StoreAnswers {
     void hashed(Event.LocalHashed hashed) {
         Lead leading = at.lead;
         Follower following = at.follower;
-        if (leading != null && leading.followed().resync() != null) {
-            leading.followed().resync().hashed(hashed);
+        if (leading != null && leading.followed().joining().resync() != null) {
+            leading.followed().joining().resync().hashed(hashed);
         } else if (following != null) {
             following.hashed(hashed);
         }
@@ -80,8 +80,8 @@ final class StoreAnswers {
         if (leading != null) {
             boolean read = failed.kind() == Event.LocalFailed.Kind.READ;
             if (read
-                    && leading.followed().resync() != null
-                    && leading.followed().resync().owns(failed.io())) {
+                    && leading.followed().joining().resync() != null
+                    && leading.followed().joining().resync().owns(failed.io())) {
                 leading.followed().lose("a chunk can not be read here: " + what);
             } else if (!read || !leading.alone()) {
                 leading.failDisk(what);

@@ -33,7 +33,8 @@ final class Views {
     }
 
     private static List<CoreView.Disk> disks(Side side, Optional<Lead> lead) {
-        Optional<Resync> running = lead.map(leading -> leading.followed().resync());
+        Optional<Resync> running =
+                lead.map(leading -> leading.followed().joining().resync());
         List<CoreView.Disk> disks = new ArrayList<>();
         for (int disk = 0; disk < side.config.diskBytes().size(); disk++) {
             int of = disk;
