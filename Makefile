@@ -44,7 +44,7 @@ clean: ## remove what builds made in this folder (not ~/.cache/pairvm)
 	find . -name target -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 ##@ Test
-.PHONY: test test-fast test-tools test-lab e2e sim model bench tools
+.PHONY: test test-fast test-tools test-lab e2e sim model bench soak tools
 tools:
 	@$(LAB) tools
 test: test-fast test-lab e2e ## every test, then the scenarios on the lab
@@ -65,6 +65,8 @@ model: ready ## the pair protocol under the model checker, with the mutations th
 bench: image-tools ## measure beside others: SHAPE=disk|footprint [ARGS=...]
 	@[ -n "$(SHAPE)" ] || { echo "SHAPE is missing: make bench SHAPE=disk or SHAPE=footprint" >&2; exit 1; }
 	$(JDK) e2e/bench/bench.sh $(SHAPE) $(ARGS)
+soak: image-tools ## kill a pair of mirrors in every way under a guest that remembers what was acknowledged: [MINUTES=10] [ARGS="--seed N"]
+	$(JDK) e2e/bench/bench.sh soak --minutes $(or $(MINUTES),10) $(ARGS)
 
 ##@ The lab: a real cluster of three nodes on this machine
 .PHONY: lab-up lab-down lab-status lab-kill-node lab-start-node lab-cut lab-heal lab-images

@@ -1,5 +1,6 @@
 #!/bin/bash
-# bench.sh disk|footprint [OPTION...]: measures the mirror beside its peers; see README.md. Leaves nothing running and nothing mounted.
+# bench.sh disk|footprint|soak [OPTION...]: measures the mirror beside its peers, or kills a pair of mirrors for a while (../soak); see
+# README.md. Leaves nothing running and nothing mounted.
 set -euo pipefail
 BENCH=$(cd "$(dirname "$0")" && pwd)
 HERE=$(cd "$BENCH/../images" && pwd)
@@ -10,7 +11,13 @@ CACHE=${PAIRVM_CACHE:-$HOME/.cache/pairvm}/images
 
 need_root "a name space for mounts and network"
 need python3 openssl unshare
-[ $# -gt 0 ] || die "say what to measure: disk or footprint"
+[ $# -gt 0 ] || die "say what to do: disk, footprint or soak"
+program=$BENCH/bench.py
+if [ "$1" = soak ]; then
+  need ip nsenter
+  program=$BENCH/../soak/soak.py
+  shift
+fi
 "$HERE/build.sh" mirror
 mkdir -p "$CACHE/trees"
 REFRESH=
@@ -37,5 +44,5 @@ exec unshare --mount --net --propagation private sh -euc '
   mount --rbind /dev "$tree/dev"
   [ -z "$data" ] || mount --bind "$data" "$tree/bench"
   chroot "$tree" /usr/bin/busybox ip link set lo up
-  exec python3 -B "$@"' bench "$tree" "${BENCH_DIR:-}" "$BENCH/bench.py" --root "$tree" --layout "$HERE/mirror/standalone.sh" \
+  exec python3 -B "$@"' bench "$tree" "${BENCH_DIR:-}" "$program" --root "$tree" --layout "$HERE/mirror/standalone.sh" \
   --out "$REPO/target/bench" "$@"

@@ -47,6 +47,7 @@ public final class PodBlueprint {
     /** A guest's processor asks for so much of a host's; the customary over-commitment of ten. */
     /** Several times what a vCPU asks for: a mirror that is kept waiting by its own guest is late with its beacons. */
     private static final String MIRROR_CPU = "250m";
+
     private static final int MILLI_CPU_PER_VCPU = 100;
     /** The kubelet gives the mirror so much longer than the guest, so that it can leave politely. */
     private static final int GRACE_MARGIN_SECONDS = 15;
