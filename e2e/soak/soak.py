@@ -278,6 +278,7 @@ def main():
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--keep", action="store_true", help="leave the mirrors' logs and disks")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     print(f"soak of {options.minutes:g} minutes, seed {options.seed} (the order of kills; times are the machine's)", flush=True)
@@ -326,6 +327,9 @@ def main():
     if any(wrong.values()):
         print(f"logs are in {world.at}", file=sys.stderr)
         return 1
+    if options.keep:
+        print(f"logs are in {world.at}")
+        return 0
     shutil.rmtree(world.at, ignore_errors=True)
     return 0
 
