@@ -93,6 +93,7 @@ final class ActivityLog {
             entry.used = ++uses;
             entry.unflushed |= DirtyMap.mask(index, write.offset, write.length);
         }
+        write.logged = true;
         write.hot();
     }
 
@@ -257,6 +258,13 @@ final class ActivityLog {
         }
         hot.clear();
         byKey.clear();
+    }
+
+    /** The local copy is out, no record of it means anything any more: gives back the writes that wait for one. */
+    List<GuestRequest> abandon() {
+        List<GuestRequest> released = List.copyOf(waiting);
+        waiting.clear();
+        return released;
     }
 
     /** Drops what waits; the requests are being dropped by the caller. */

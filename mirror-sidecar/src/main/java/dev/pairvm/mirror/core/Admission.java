@@ -6,8 +6,10 @@ import java.util.Map;
 
 /** Who may follow now: a copy that was refused, slow, broken or sent away waits, each for its own reason. */
 final class Admission {
-    /** Pause after a refusal. */
+    /** Pause after a refusal; doubles with every further one on the same link, up to 6.4 s: a failed copy refuses for ever. */
     private static final long REFUSED_MILLIS = 100;
+
+    private static final int MOST_DOUBLINGS = 6;
 
     private final Side side;
     private final Map<CopyId, Long> rejoinAt = new HashMap<>();
@@ -27,7 +29,7 @@ final class Admission {
     }
 
     void refused(Link by) {
-        by.notBefore = side.out.after(REFUSED_MILLIS);
+        by.notBefore = side.out.after(REFUSED_MILLIS << Math.min(by.refusals++, MOST_DOUBLINGS));
     }
 
     /** Its device failed: it is tried again some day, for its volume may have been replaced under the same life. */

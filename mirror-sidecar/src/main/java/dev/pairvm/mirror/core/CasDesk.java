@@ -31,6 +31,8 @@ final class CasDesk {
         KEEP,
         PROMOTE,
         HAND_OVER,
+        /** The active's own copy leaves the in-sync set; it stays the active and serves from its peer. */
+        WITHOUT_DISK,
         FAIL_OVER
     }
 

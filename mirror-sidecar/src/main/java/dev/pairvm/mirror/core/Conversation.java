@@ -74,6 +74,8 @@ final class Conversation {
             case Message.FlushAck m -> followed.flushAcknowledged(link, m);
             case Message.HashReply m -> followed.hashed(link, m);
             case Message.Nack m -> followed.failed(link, m);
+            case Message.ReadData m -> followed.readAnswered(link, m);
+            case Message.ReadFailed m -> followed.readRefused(link, m);
             case Message.Sealed m -> followed.sealed(link, m);
             case Message.Outdated m -> followed.outdated(link, m);
             case Message.Goodbye m -> followed.goodbye(link);
@@ -85,6 +87,7 @@ final class Conversation {
             }
             case Message.Hello m -> {}
             case Message.Write m -> {}
+            case Message.Read m -> {}
             case Message.Flush m -> {}
             case Message.HashRequest m -> {}
             case Message.ResyncData m -> {}
@@ -112,6 +115,7 @@ final class Conversation {
     private static void toFollower(Follower following, Link link, Message message) {
         switch (message) {
             case Message.Write m -> following.write(link, m);
+            case Message.Read m -> following.read(link, m);
             case Message.Flush m -> following.flush(link, m);
             case Message.HashRequest m -> following.hash(link, m);
             case Message.ResyncData m -> following.resyncData(link, m);

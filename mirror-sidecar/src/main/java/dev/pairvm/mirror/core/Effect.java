@@ -68,6 +68,18 @@ public sealed interface Effect {
     /** Read for guest request {@code request}. Answer: LocalReadDone; then {@link ReplyToGuest} sends the bytes. */
     record ReadLocal(long io, long request, int disk, long offset, int length) implements Effect {}
 
+    /**
+     * Read the range from the local store and send it as the payload of {@code message}. Answer: LocalReadDone when it is handed to the
+     * link.
+     */
+    record SendRange(long io, CopyId peer, Message.ReadData message, int disk, long offset) implements Effect {}
+
+    /**
+     * Put the payload of the peer's frame {@code seq} where the bytes for guest request {@code request} belong; {@link ReplyToGuest}
+     * sends them.
+     */
+    record TakeFromPeer(long request, long seq) implements Effect {}
+
     /** fdatasync one disk: everything answered by LocalWriteDone before is durable. Answer: LocalFlushDone. */
     record FlushLocal(long io, int disk) implements Effect {}
 

@@ -3,6 +3,7 @@ package dev.pairvm.mirror.core;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
@@ -12,10 +13,16 @@ import org.jspecify.annotations.Nullable;
 final class Election {
     private final Side side;
     private final Standing at;
+    /** The record that a promotion was last asked from listed nobody but this side. */
+    private boolean soleBefore;
 
     Election(Side side, Standing at) {
         this.side = side;
         this.at = at;
+    }
+
+    private boolean sole(ArbiterRecord arbiter) {
+        return arbiter.inSync().equals(Set.of(side.self()));
     }
 
     boolean mayStand() {
@@ -33,10 +40,10 @@ final class Election {
             case PROMOTE -> {
                 ProtocolBugException.check(leading == null, "a lead is not promoted", arbiter.epoch());
                 at.candidacy.asked();
-                at.lead = new Lead(side, Effect.StartCause.PROMOTED);
+                at.lead = new Lead(side, Effect.StartCause.PROMOTED, soleBefore);
                 at.lead.won(kind, arbiter);
             }
-            case START, SHRINK, GROW, KEEP -> {
+            case START, SHRINK, GROW, KEEP, WITHOUT_DISK -> {
                 if (leading == null) {
                     throw new ProtocolBugException("only a lead starts, shrinks or grows [" + arbiter.epoch() + "]");
                 }
@@ -56,9 +63,8 @@ final class Election {
                 }
                 if (kind == CasDesk.Kind.HAND_OVER) {
                     side.out.emit(new Effect.OrderEnded(Effect.Order.HAND_OVER, ""));
-                } else {
-                    at.copyFailed = true;
                 }
+                at.copyFailed |= leading.diskFailed();
                 stepDown(leading, kind == CasDesk.Kind.FAIL_OVER);
                 if (link != null) {
                     at.greetings.again(link);
@@ -143,6 +149,7 @@ final class Election {
         outdateIfUnlisted();
         boolean listed = arbiter.inSync().contains(side.self()) || !side.rules.promotesOnlyInSync();
         if (mayStand() && listed && at.candidacy.mayDecideOn(readToken)) {
+            soleBefore = sole(arbiter);
             side.desk.wish(CasDesk.Kind.PROMOTE, side.self(), new TreeSet<>(List.of(side.self())));
         } else if (at.candidacy.due()) {
             at.candidacy.asked();
@@ -161,7 +168,8 @@ final class Election {
             format();
         } else if (side.state() == CopyState.IN_SYNC && listed) {
             boolean clean = at.handedOverEpoch == arbiter.epoch().value();
-            Lead starting = new Lead(side, clean ? Effect.StartCause.HANDED_OVER : Effect.StartCause.STARTED);
+            Lead starting =
+                    new Lead(side, clean ? Effect.StartCause.HANDED_OVER : Effect.StartCause.STARTED, sole(arbiter));
             if (clean) {
                 starting.followed()
                         .joining()
@@ -170,6 +178,9 @@ final class Election {
             at.lead = starting;
             starting.start();
             side.publish();
+        } else if (!listed && side.state() != CopyState.BLANK) {
+            // It served from its peer when its life ended. The peer, which has every write, promotes itself.
+            outdateIfUnlisted();
         } else {
             side.problems.raise(
                     Problem.Kind.DISK_LOST,
@@ -216,7 +227,7 @@ final class Election {
         switch (kind) {
             case START -> at.ifLeading(Lead::start);
             case HAND_OVER -> at.ifLeading(l -> l.handOver().again());
-            case FAIL_OVER -> at.ifLeading(Lead::failOver);
+            case WITHOUT_DISK, FAIL_OVER -> at.ifLeading(Lead::goOnWithoutDisk);
             // These are wished again by the tick, or by the read, if what they need is still so.
             case SHRINK, GROW, KEEP, PROMOTE -> {}
         }
@@ -234,7 +245,7 @@ final class Election {
                 at.ifLeading(l -> l.handOver().lost("the arbiter can not be reached"));
             }
             case SHRINK -> at.ifLeading(Lead::forgetNeedlessShrink);
-            case START, FAIL_OVER -> {}
+            case START, WITHOUT_DISK, FAIL_OVER -> {}
         }
         at.ifLeading(Lead::serveIfAllowed);
     }

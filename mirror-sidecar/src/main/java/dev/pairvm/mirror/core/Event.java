@@ -139,8 +139,20 @@ public sealed interface Event {
         }
     }
 
-    /** Any local effect with an {@code io} or persistence {@code token} failed. Never retried. */
-    record LocalFailed(long io, int errno, Kind kind) implements Event {
+    /**
+     * Any local effect with an {@code io} or persistence {@code token} failed. Never retried.
+     *
+     * @param disk index of the disk, or {@link #NO_DISK} if it was metadata of the whole copy
+     */
+    record LocalFailed(long io, int errno, Kind kind, int disk) implements Event {
+        /** Not one disk. */
+        public static final int NO_DISK = -1;
+
+        /** A failure that is not of one disk. */
+        public LocalFailed(long io, int errno, Kind kind) {
+            this(io, errno, kind, NO_DISK);
+        }
+
         /** What failed. */
         public enum Kind {
             READ,

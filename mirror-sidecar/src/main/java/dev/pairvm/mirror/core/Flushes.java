@@ -63,8 +63,21 @@ final class Flushes {
         running.set(disk, batch);
         log.flushBegun(disk);
         send(batch);
-        batch.io = out.token();
-        out.emit(new Effect.FlushLocal(batch.io, disk));
+        if (io.withoutDisk()) {
+            batch.localDone = true;
+        } else {
+            batch.io = out.token();
+            out.emit(new Effect.FlushLocal(batch.io, disk));
+        }
+    }
+
+    /** The local copy is out, and the record says so: the peer's flush is all that counts. */
+    void localDiskGone() {
+        for (Batch batch : running) {
+            if (batch != null) {
+                batch.localDone = true;
+            }
+        }
     }
 
     private void send(Batch batch) {

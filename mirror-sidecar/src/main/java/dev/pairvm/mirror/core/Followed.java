@@ -66,7 +66,7 @@ final class Followed {
     void attachIfPossible() {
         if (link != null
                 || !lead.settled()
-                || lead.diskFailed()
+                || lead.diskFailed() && !lead.withoutDisk()
                 || lead.handOver().deciding()) {
             return;
         }
@@ -97,6 +97,9 @@ final class Followed {
             attach(candidate, Message.AttachKind.CONTINUE);
         } else if (sameData && !lead.ready()) {
             attach(candidate, Message.AttachKind.RECONCILE);
+        } else if (lead.withoutDisk()) {
+            // This side has nothing to compare it with and nothing to go on with: the last copy runs its guest itself.
+            lead.failOver();
         } else {
             // Its cache may be lost, or its volume was replaced: it is listed but not equal, so it goes out before it
             // comes in.
@@ -176,6 +179,20 @@ final class Followed {
     void flushAcknowledged(Link from, Message.FlushAck message) {
         if (from == link && attached && message.session() == from.session()) {
             lead.io().flushes().peerDone(message.seq());
+        }
+    }
+
+    void readAnswered(Link from, Message.ReadData message) {
+        if (from == link && attached && message.session() == from.session()) {
+            if (!lead.io().readAnswered(message.seq(), message.length())) {
+                lose("it answered a read with another length");
+            }
+        }
+    }
+
+    void readRefused(Link from, Message.ReadFailed message) {
+        if (from == link && attached && message.session() == from.session()) {
+            lead.io().readRefused(message.seq());
         }
     }
 
@@ -270,6 +287,7 @@ final class Followed {
             if (lease.silent()) {
                 lose("no beacon");
             } else if (!side.config.suspendOnSlowPeer()
+                    && !lead.diskFailed()
                     && lead.io().oldestUnacknowledged() > side.config.waits().slowPeerMillis() * NANOS_PER_MILLI) {
                 dropSlow();
             }

@@ -5,8 +5,11 @@ import java.util.List;
 
 /** This side while it follows a lead in one session: carries out its frames in order of arrival and answers them. */
 final class Follower {
+    private static final int EIO = 5;
+
     private enum Kind {
         WRITE,
+        READ,
         FLUSH,
         HASH,
         SEAL_FLUSH,
@@ -21,6 +24,7 @@ final class Follower {
     private final LongTable<Pending> pending = new LongTable<>();
     private long epoch;
     private int flushesLeft;
+    private int reads;
     private boolean ended;
 
     Follower(Side side, Link link, long epoch) {
@@ -74,6 +78,24 @@ final class Follower {
                 || offset < 0
                 || length <= 0
                 || offset > side.config.diskBytes().get(disk) - length;
+    }
+
+    /** The lead can not read this from its own store. */
+    void read(Link from, Message.Read m) {
+        if (!mine(from, m)) {
+            return;
+        }
+        if (outside(m.disk(), m.offset(), m.length()) || reads == Message.MOST_READS) {
+            side.drop(link, "a read outside of the disk, or one too many");
+        } else if (side.state() != CopyState.IN_SYNC) {
+            // Only a copy that holds every acknowledged write may answer for the guest.
+            side.send(link, new Message.ReadFailed(epoch, session, m.seq(), EIO));
+        } else {
+            reads++;
+            long io = expect(Kind.READ, m.seq(), 0);
+            var data = new Message.ReadData(epoch, session, m.seq(), m.length());
+            side.out.emit(new Effect.SendRange(io, link.peer, data, m.disk(), m.offset()));
+        }
     }
 
     void flush(Link from, Message.Flush m) {
@@ -132,12 +154,16 @@ final class Follower {
         if (done == null) {
             return false;
         }
+        if (done.kind() == Kind.READ) {
+            reads--;
+        }
         if (ended) {
             return true;
         }
         switch (done.kind()) {
             case WRITE -> side.send(link, new Message.WriteAck(epoch, session, done.seq()));
             case FLUSH -> side.send(link, new Message.FlushAck(epoch, session, done.seq()));
+            case READ -> {}
             case SEAL_FLUSH -> {
                 if (--flushesLeft == 0) {
                     becomeInSync(done.word());
@@ -192,8 +218,15 @@ final class Follower {
         if (done == null) {
             return false;
         }
+        if (done.kind() == Kind.READ) {
+            reads--;
+        }
         if (!ended) {
-            side.send(link, new Message.Nack(epoch, session, done.seq(), event.errno()));
+            side.send(
+                    link,
+                    done.kind() == Kind.READ
+                            ? new Message.ReadFailed(epoch, session, done.seq(), event.errno())
+                            : new Message.Nack(epoch, session, done.seq(), event.errno()));
         }
         return true;
     }

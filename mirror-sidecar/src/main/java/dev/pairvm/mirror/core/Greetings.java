@@ -24,6 +24,11 @@ final class Greetings {
      * an older hello. Waits for the superblock, for only what is durable is said of it.
      */
     void again(Link link) {
+        if (side.state() == CopyState.FAILED) {
+            // That is all that matters of it, and its device may never take down anything again.
+            say(link, Role.IDLE);
+            return;
+        }
         side.superblock.change(durable -> durable, () -> {
             if (side.links.get(link.peer) == link) {
                 say(link, Role.IDLE);
@@ -50,7 +55,7 @@ final class Greetings {
                         side.config.life(),
                         link.seed,
                         role,
-                        own.state(),
+                        side.state(),
                         own.lineage(),
                         side.config.diskBytes(),
                         List.copyOf(differing)));

@@ -28,6 +28,8 @@ final class GuestIo {
     private final LongTable<GuestRequest> byIo = new LongTable<>();
     private final LongTable<GuestRequest> bySeq = new LongTable<>();
     private final HeldRequests held;
+    private final PeerReads peerReads;
+    private final BadPlaces badPlaces = new BadPlaces();
     private final List<Long> flushed = new ArrayList<>();
 
     GuestIo(
@@ -44,6 +46,7 @@ final class GuestIo {
         this.dirty = dirty;
         this.localWrites = localWrites;
         this.held = held;
+        this.peerReads = new PeerReads(out, lead);
         this.log = new ActivityLog(config.hotExtents(), out, rules, dirty, this::flushFor);
         this.flushes = new Flushes(config.diskBytes().size(), out, rules, this, log);
         config.diskBytes().forEach(bytes -> locks.add(new RangeLocks(rules)));
@@ -121,8 +124,13 @@ final class GuestIo {
     // way
 
     void granted(GuestRequest op) {
-        if (op.isWrite()) {
+        if (op.isWrite() && lead.withoutDisk()) {
+            hot(op);
+        } else if (op.isWrite()) {
             log.enter(op);
+        } else if (lead.withoutDisk()) {
+            op.begun = true;
+            peerReads.ask(op);
         } else {
             op.begun = true;
             op.io = out.token();
@@ -131,9 +139,14 @@ final class GuestIo {
         }
     }
 
-    /** The write's extents are durably hot: it may begin on both sides, to the peer first. */
+    /** The write's extents are durably hot: it may begin on both sides, to the peer first. Without a local disk only there. */
     void hot(GuestRequest op) {
         op.begun = true;
+        if (lead.withoutDisk()) {
+            op.localDone = true;
+            sendToPeer(op);
+            return;
+        }
         if (lead.marksDirty()) {
             dirty.addRange(op.disk, op.offset, op.length);
         }
@@ -176,20 +189,113 @@ final class GuestIo {
         if (op == null) {
             return false;
         }
-        op.localDone = true;
-        finish(op);
+        if (op.repairing) {
+            badPlaces.repaired(op);
+            repairEnded(op);
+        } else if (!op.isWrite() && lead.diskFailed()) {
+            // Read before the failure was known, perhaps out of a cache that the device has since dropped.
+            peerReads.ask(op);
+        } else {
+            op.localDone = true;
+            finish(op);
+        }
         return true;
     }
 
-    /** A read failed and nobody else has the data: the guest gets an error, as from any disk. */
-    boolean failRead(long io) {
+    /**
+     * The local store could not read. The in-sync peer has the same bytes; they are written here anew, for that is what makes a drive
+     * replace a bad sector. A second error at a place, or too many of them, and the copy is out. Alone the guest gets an error, as from
+     * any disk.
+     */
+    boolean readFailed(long io, Runnable hopeless) {
         GuestRequest op = byIo.remove(io);
         if (op == null) {
             return false;
         }
-        out.emit(new Effect.ReplyToGuest(op.request, EIO));
-        locks.get(op.disk).release(op);
+        if (lead.alone() && !lead.diskFailed()) {
+            fail(op);
+            return true;
+        }
+        if (!lead.diskFailed() && badPlaces.hopeless(op)) {
+            hopeless.run();
+        }
+        op.repair = !lead.diskFailed();
+        peerReads.ask(op);
         return true;
+    }
+
+    /** A repair did not reach the device; what the peer answered is right all the same. */
+    void repairFailed(long io) {
+        GuestRequest op = byIo.get(io);
+        if (op != null && op.repairing) {
+            byIo.remove(io);
+            repairEnded(op);
+        }
+    }
+
+    private void repairEnded(GuestRequest op) {
+        op.repairing = false;
+        finish(op);
+    }
+
+    /** The peer sent what a read asked for; the frame's payload is at hand in this step. False if it is not what was asked for. */
+    boolean readAnswered(long seq, int length) {
+        GuestRequest op = peerReads.answered(seq);
+        if (op == null) {
+            return true;
+        }
+        if (length != op.length) {
+            peerReads.ask(op);
+            return false;
+        }
+        out.emit(new Effect.TakeFromPeer(op.request, seq));
+        if (op.repair && !lead.diskFailed()) {
+            // The range stays locked until the repair has landed, so that it can not overwrite a later write. It needs
+            // no hot extent:
+            // the bytes are those that both copies hold, and torn they are as unreadable, or as right, as before.
+            op.io = out.token();
+            op.repairing = true;
+            byIo.put(op.io, op);
+            localWrites.begun();
+            out.emit(new Effect.WriteFromPeer(op.io, seq, op.disk, op.offset, (int) op.length, false, false));
+        }
+        op.localDone = true;
+        finish(op);
+        peerReads.pump();
+        return true;
+    }
+
+    /** The peer can not read it either. */
+    void readRefused(long seq) {
+        GuestRequest op = peerReads.answered(seq);
+        if (op != null) {
+            fail(op);
+            peerReads.pump();
+        }
+    }
+
+    private void fail(GuestRequest op) {
+        op.errno = EIO;
+        op.localDone = true;
+        finish(op);
+    }
+
+    /**
+     * The record says that this side's copy is out: what waited for it is the peer's matter now. Local writes still on their way are
+     * only counted; local reads still on their way write into the guest's buffers and are asked again when they have come back.
+     */
+    void localDiskGone() {
+        flushes.localDiskGone();
+        log.abandon().forEach(this::hot);
+        forEachBegunWrite(op -> {
+            byIo.remove(Math.max(1, op.io));
+            op.localDone = true;
+        });
+        peerReads.pump();
+    }
+
+    boolean withoutDisk() {
+        return lead.withoutDisk();
     }
 
     boolean owns(long io) {
@@ -211,10 +317,16 @@ final class GuestIo {
         }
         if (op.isWrite()) {
             bySeq.remove(Math.max(1, op.seq));
-            out.emit(new Effect.ReplyToGuest(op.request, 0));
+        }
+        if (!op.answered) {
+            op.answered = true;
+            out.emit(new Effect.ReplyToGuest(op.request, op.errno));
+        }
+        if (op.repairing) {
+            return;
+        }
+        if (op.logged) {
             log.leave(op);
-        } else {
-            out.emit(new Effect.ReplyToGuest(op.request, 0));
         }
         locks.get(op.disk).release(op);
     }
@@ -249,6 +361,7 @@ final class GuestIo {
 
     void detached() {
         bySeq.clear();
+        peerReads.detached();
     }
 
     /** Replies to what now may be replied to. */
@@ -261,6 +374,10 @@ final class GuestIo {
             });
         }
         flushes.reconsider();
+        if (lead.alone() && !lead.diskFailed()) {
+            peerReads.giveUp().forEach(this::fail);
+        }
+        peerReads.pump();
     }
 
     /** The lead serves (again): replies and held requests flow. */
@@ -279,7 +396,7 @@ final class GuestIo {
 
     /** Age in nanoseconds of the oldest write or flush that the follower has not acknowledged, 0 if none. */
     long oldestUnacknowledged() {
-        long[] age = {flushes.oldestUnconfirmed()};
+        long[] age = {Math.max(flushes.oldestUnconfirmed(), peerReads.oldestUnanswered())};
         forEachBegunWrite(op -> {
             if (op.seq != 0 && !op.peerDone) {
                 age[0] = Math.max(age[0], out.now() - op.sentAt);
@@ -307,6 +424,7 @@ final class GuestIo {
             disk.clear();
         }
         log.dropWaiting();
+        peerReads.clear();
         held.drop(out);
     }
 

@@ -12,6 +12,17 @@ final class GuestRequest extends RangeLocks.Holder {
     boolean localDone;
     boolean peerDone;
     boolean begun;
+    /** A write that the activity log counts; one without a local disk is none of its business. */
+    boolean logged;
+    /** A read that the peer answers, because the local store can not. */
+    boolean fromPeer;
+    /** What the peer answers is written here as well: the local copy has a bad place. */
+    boolean repair;
+    /** That write is under way; the range stays locked. */
+    boolean repairing;
+
+    boolean answered;
+    int errno;
 
     GuestRequest(GuestIo pipeline, Event.WriteReceived write) {
         super(write.disk(), write.offset(), write.length(), true);

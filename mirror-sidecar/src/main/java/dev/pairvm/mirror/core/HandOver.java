@@ -90,7 +90,9 @@ final class HandOver {
         lead.stopServing();
         // Both have flushed and nothing is in flight: the new active need not compare what was hot here.
         lead.io().log().forgetAll();
-        side.out.emit(new Effect.ClearBookkeeping(side.out.token(), List.of()));
+        if (!lead.diskFailed()) {
+            side.out.emit(new Effect.ClearBookkeeping(side.out.token(), List.of()));
+        }
         side.desk.wish(CasDesk.Kind.HAND_OVER, target, lead.known().inSync());
     }
 

@@ -20,6 +20,12 @@ final class Lead {
     private final GuestIo io;
     private final Followed followed;
     private final HandOver handOver;
+    /**
+     * The others were out before this side led. If its own superblock does not know of that, it was a standby whose active served from it
+     * without a disk: no log and no bitmap names what that active's copy has missed, so nobody is filled by halves.
+     */
+    private final boolean apart;
+
     private Lineage lineage;
     private Epoch epoch = Epoch.NONE;
     /** The record is known to name this side in {@link #epoch}. */
@@ -30,14 +36,23 @@ final class Lead {
     private boolean serving;
     private boolean started;
     private boolean diskFailed;
+    /** The record says that this side's copy is out while it stays the active. */
+    private boolean withoutDisk;
+
     private boolean over;
     private long awaitUntil;
     private long reconcileUntil;
     private long gateUntil;
 
-    Lead(Side side, Effect.StartCause cause) {
+    /**
+     * A lead that still has to be elected.
+     *
+     * @param apart the record that it is elected from lists nobody but this side
+     */
+    Lead(Side side, Effect.StartCause cause, boolean apart) {
         this.side = side;
         this.cause = cause;
+        this.apart = apart;
         this.dirty = new DirtyMap(side.config.diskBytes());
         this.io = new GuestIo(side.config, side.out, side.rules, this, dirty, side.localWrites, side.held);
         this.followed = new Followed(side, this);
@@ -85,9 +100,29 @@ final class Lead {
                 followed.tell(arbiter);
                 settle(() -> {}, this::serveIfAllowed);
             }
+            case WITHOUT_DISK -> servesFromPeer(arbiter);
             case HAND_OVER, FAIL_OVER -> throw new ProtocolBugException("handed over leads no more");
         }
+        if (diskFailed && !withoutDisk) {
+            goOnWithoutDisk();
+        }
         side.publish();
+    }
+
+    /**
+     * The peer's copy is the only one from here, by record: what it has acknowledged is acknowledged. Nothing of this side's need be
+     * durable first, for its copy counts for nothing any more.
+     */
+    private void servesFromPeer(ArbiterRecord arbiter) {
+        withoutDisk = true;
+        followed.tell(arbiter);
+        settle(() -> {}, () -> {
+            io.localDiskGone();
+            serveIfAllowed();
+            if (serving) {
+                io.open();
+            }
+        });
     }
 
     /**
@@ -104,7 +139,9 @@ final class Lead {
 
     private void outdatePeers() {
         if (lineage.base() == 0) {
-            lineage = lineage.branch(side.words.next());
+            lineage = apart && side.rules.distrustsOldData()
+                    ? lineage.apart(side.words.next(), side.words.next())
+                    : lineage.branch(side.words.next());
         }
         if (side.rules.remembersUnflushed()) {
             io.log().unflushedInto(dirty);
@@ -129,6 +166,14 @@ final class Lead {
     private void settle(Runnable inMemory, Runnable then) {
         settling = true;
         inMemory.run();
+        if (diskFailed) {
+            // What this copy says of itself no longer counts, and its device may take nothing more.
+            settling = false;
+            then.run();
+            io.reconsider();
+            followed.attachIfPossible();
+            return;
+        }
         Epoch at = epoch;
         Lineage data = lineage;
         side.superblock.change(durable -> durable.inSyncAt(at, data), () -> {
@@ -180,8 +225,20 @@ final class Lead {
     // ------------------------------------------------------------------------------------------------------- may I
     // serve
 
+    /** Whether requests may begin and be answered: not while the record still counts a copy that has failed. */
     boolean serving() {
-        return serving;
+        return serving && (!diskFailed || withoutDisk);
+    }
+
+    boolean withoutDisk() {
+        return withoutDisk;
+    }
+
+    /** The follower, if the record lists it in sync: it holds every acknowledged write. */
+    @Nullable
+    Link inSyncLink() {
+        Link link = attachedLink();
+        return link != null && known().inSync().contains(link.peer) ? link : null;
     }
 
     boolean ready() {
@@ -241,7 +298,7 @@ final class Lead {
 
     /** Whether a request may be finished that no other copy confirmed. If so, it is: a peer that comes back has missed it. */
     boolean acknowledgesAlone() {
-        boolean may = alone() && (!settling || !side.rules.unconfirmedShrinkCounts());
+        boolean may = alone() && !diskFailed && (!settling || !side.rules.unconfirmedShrinkCounts());
         if (may) {
             followed.joining().wentOnWithout();
         }
@@ -254,7 +311,13 @@ final class Lead {
 
     /** Called whenever a condition may have come true. */
     void serveIfAllowed() {
-        if (!ready || settling || diskFailed || over || handOver.deciding() || !hasLeave() || !quiesced()) {
+        if (!ready
+                || settling
+                || diskFailed && !withoutDisk
+                || over
+                || handOver.deciding()
+                || !hasLeave()
+                || !quiesced()) {
             return;
         }
         if (!serving) {
@@ -324,7 +387,7 @@ final class Lead {
         if (!alone() && waited && followed.mayBeDropped() && !handOver.deciding()) {
             wishShrink();
         }
-        if (!serving && ready && !diskFailed) {
+        if (!serving && ready) {
             side.desk.readOften();
         }
         serveIfAllowed();
@@ -360,35 +423,55 @@ final class Lead {
     }
 
     /**
-     * A write or flush failed here: never retried, nothing more is acknowledged. The in-sync peer takes over; without one the guest
-     * stays suspended, for a stale copy must not be started.
+     * This copy is out: a write or flush failed, or too many reads. Never retried. From now nothing begins and nothing is answered until
+     * the record says so too; then the in-sync peer serves the guest through this side. Without one the guest stays suspended, for a
+     * stale copy must not be started.
      */
-    void failDisk(String what) {
+    void failDisk(DiskFault fault) {
         if (diskFailed) {
             return;
         }
         diskFailed = true;
-        stopServing();
-        side.guest.freeze();
-        side.problems.raise(
-                Problem.Kind.DISK_FAILED,
-                "This copy's device failed (" + what + "); the copy is out. Replace the volume.",
-                Map.of("copy", side.self().value()));
-        side.superblock.change(durable -> durable.withState(CopyState.FAILED), () -> {});
-        failOver();
+        side.failDisk(fault);
+        if (alone()) {
+            stopServing();
+            side.guest.freeze();
+        }
+        goOnWithoutDisk();
+        if (!side.rules.recordsFailedCopy() && !alone()) {
+            withoutDisk = true;
+            io.localDiskGone();
+        }
         side.publish();
     }
 
-    /** Asks the arbiter to make the in-sync peer the active, in place of this failed copy. */
-    void failOver() {
+    /**
+     * Asks the arbiter to take this failed copy out. A guest that runs stays where it is and is served by the peer: it sees nothing. One
+     * that was not served yet starts there.
+     *
+     * <p>Safety: the set that is asked for is the record's without this side, so every copy in it holds every acknowledged write; and no
+     * request is finished until the change is known to be applied, for until then this side's copy counts.
+     */
+    void goOnWithoutDisk() {
         ArbiterRecord arbiter = side.desk.known();
-        if (arbiter == null) {
+        if (arbiter == null || withoutDisk) {
             return;
         }
         TreeSet<CopyId> rest = new TreeSet<>(arbiter.inSync());
         rest.remove(side.self());
         if (!rest.isEmpty() && elected) {
-            side.desk.wish(CasDesk.Kind.FAIL_OVER, rest.first(), rest);
+            if (ready) {
+                side.desk.wish(CasDesk.Kind.WITHOUT_DISK, side.self(), rest);
+            } else {
+                side.desk.wish(CasDesk.Kind.FAIL_OVER, rest.first(), rest);
+            }
+        }
+    }
+
+    /** Asks the arbiter to make the last copy in sync the active, in place of this side, which has none. */
+    void failOver() {
+        if (side.desk.wished() != CasDesk.Kind.FAIL_OVER && !others().isEmpty()) {
+            side.desk.wish(CasDesk.Kind.FAIL_OVER, others().first(), new TreeSet<>(others()));
         }
     }
 

@@ -30,6 +30,11 @@ public record Lineage(long current, long base, List<Long> history) {
         return new Lineage(next, current, pushed());
     }
 
+    /** New data of which it is not known what an earlier copy in sync has missed: {@code unknown} is a base that nobody has. */
+    Lineage apart(long next, long unknown) {
+        return new Lineage(next, unknown, pushed());
+    }
+
     /** Sealed with a peer as {@code next}: no bitmap is needed any more. */
     Lineage sealed(long next) {
         return new Lineage(next, 0, pushed());

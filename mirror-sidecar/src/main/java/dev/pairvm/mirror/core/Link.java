@@ -13,6 +13,8 @@ final class Link {
     private long seqs;
     /** When an attach may be tried again after a refusal. */
     long notBefore;
+    /** Refusals on this link. */
+    int refusals;
 
     Link(CopyId peer, long seed) {
         this.peer = peer;

@@ -7,8 +7,8 @@ import java.util.List;
 /**
  * A frame to the peer; metadata only. Frames of one link arrive in order or not at all; every one carries the sender's epoch and
  * the session, and a receiver refuses those of another session. {@code seq} is one rising number space per session.
- * {@link Write} (unless {@code zero}) and {@link ResyncData} (unless {@code zero}) have payload bytes, which the link carries
- * behind the frame with a CRC32C checked before the core sees the message.
+ * {@link Write} (unless {@code zero}), {@link ResyncData} (unless {@code zero}) and {@link ReadData} have payload bytes, which the
+ * link carries behind the frame with a CRC32C checked before the core sees the message.
  */
 public sealed interface Message {
     /** Epoch of the sender when it sent this. */
@@ -87,6 +87,21 @@ public sealed interface Message {
 
     /** Answers anything with a {@code seq}: the peer's device failed; its copy is out. */
     record Nack(long epoch, long session, long seq, int errno) implements Message {}
+
+    /**
+     * Lead to its in-sync peer: this side can not read the range from its own store; send it. The range is locked at the lead until
+     * the answer, so the bytes are those of every acknowledged write and of no other. At most {@link #MOST_READS} unanswered.
+     */
+    record Read(long epoch, long session, long seq, int disk, long offset, int length) implements Message {}
+
+    /** Most {@link Read}s that a lead has unanswered; a peer that is asked for more ends the link. */
+    int MOST_READS = 64;
+
+    /** Answers {@link Read}: {@code length} bytes of payload. */
+    record ReadData(long epoch, long session, long seq, int length) implements Message {}
+
+    /** Answers {@link Read}: the peer can not read the range either. Its copy is not out for that. */
+    record ReadFailed(long epoch, long session, long seq, int errno) implements Message {}
 
     /** Make durable what was acknowledged before on this disk. */
     record Flush(long epoch, long session, long seq, int disk) implements Message {}

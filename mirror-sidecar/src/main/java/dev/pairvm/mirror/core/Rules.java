@@ -82,6 +82,16 @@ class Rules {
         return true;
     }
 
+    /** A copy that missed writes which no bitmap names is filled whole. */
+    boolean distrustsOldData() {
+        return true;
+    }
+
+    /** An active whose copy failed goes on only when the record does not list that copy any more. */
+    boolean recordsFailedCopy() {
+        return true;
+    }
+
     /** A filled copy compares also what its own activity log names. */
     boolean comparesReturningLog() {
         return true;

@@ -24,6 +24,8 @@ final class Side {
 
     List<DirtyMask> foundDirty;
 
+    private boolean diskFailed;
+
     Side(CoreConfig config, Outbox out, Rules rules, Event.Started started, CasDesk.Listener listener) {
         this.config = config;
         this.out = out;
@@ -54,8 +56,17 @@ final class Side {
         return config.self();
     }
 
+    /** What this copy is worth: its durable state, or FAILED from the moment its device failed, for that can often not be written. */
     CopyState state() {
-        return superblock.durable().state();
+        return diskFailed ? CopyState.FAILED : superblock.durable().state();
+    }
+
+    /** This copy is out, for the rest of its days if the device still takes that down, else for this life. */
+    void failDisk(DiskFault fault) {
+        diskFailed = true;
+        Problem problem = fault.problem(self());
+        problems.raise(problem.kind(), problem.message(), problem.facts());
+        superblock.change(durable -> durable.withState(CopyState.FAILED), () -> {});
     }
 
     void send(Link link, Message message) {

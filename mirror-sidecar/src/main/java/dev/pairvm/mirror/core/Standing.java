@@ -188,6 +188,11 @@ final class Standing implements CasDesk.Listener {
         if (standby != null) {
             side.send(standby.link, new Message.Goodbye(standby.epoch(), standby.link.session()));
         }
+        if (side.state() == CopyState.FAILED) {
+            // Its device takes nothing more: there is nothing to make durable, and no answer to wait for.
+            side.out.emit(new Effect.ReadyToExit());
+            return;
+        }
         for (int disk = 0; disk < side.config.diskBytes().size(); disk++) {
             long io = side.out.token();
             stopFlushes.add(io);

@@ -76,35 +76,37 @@ final class StoreAnswers {
             side.out.emit(new Effect.ReplyToGuest(probe, failed.errno()));
             return;
         }
-        String what = failed.kind() + ", errno " + failed.errno();
+        DiskFault fault = DiskFault.of(failed);
         if (leading != null) {
-            boolean read = failed.kind() == Event.LocalFailed.Kind.READ;
-            if (read
-                    && leading.followed().joining().resync() != null
-                    && leading.followed().joining().resync().owns(failed.io())) {
-                leading.followed().lose("a chunk can not be read here: " + what);
-            } else if (!read || !leading.alone()) {
-                leading.failDisk(what);
-            } else {
-                leading.io().failRead(failed.io());
-            }
+            failed(leading, failed, fault);
         } else {
-            failCopy(following, failed, what);
+            failCopy(following, failed, fault);
+        }
+        if (at.stopping && side.state() == CopyState.FAILED) {
+            side.out.emit(new Effect.ReadyToExit());
         }
         at.following.attachIfReady();
     }
 
-    private void failCopy(@Nullable Follower following, Event.LocalFailed failed, String what) {
+    private static void failed(Lead leading, Event.LocalFailed failed, DiskFault fault) {
+        if (failed.kind() != Event.LocalFailed.Kind.READ) {
+            leading.failDisk(fault);
+            leading.io().repairFailed(failed.io());
+        } else if (leading.followed().joining().resync() != null
+                && leading.followed().joining().resync().owns(failed.io())) {
+            leading.followed().lose("a chunk can not be read here: " + fault.sentence());
+        } else {
+            leading.io().readFailed(failed.io(), () -> leading.failDisk(fault));
+        }
+    }
+
+    private void failCopy(@Nullable Follower following, Event.LocalFailed failed, DiskFault fault) {
         if (following != null) {
             following.failed(failed);
         }
         if (failed.kind() != Event.LocalFailed.Kind.READ) {
             at.copyFailed = true;
-            side.problems.raise(
-                    Problem.Kind.DISK_FAILED,
-                    "This copy's device failed (" + what + "); the copy is out. Replace the volume.",
-                    Map.of("copy", side.self().value()));
-            side.superblock.change(durable -> durable.withState(CopyState.FAILED), () -> {});
+            side.failDisk(fault);
             side.publish();
         }
     }

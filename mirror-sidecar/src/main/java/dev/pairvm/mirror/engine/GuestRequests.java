@@ -30,6 +30,17 @@ final class GuestRequests {
         return request.payload();
     }
 
+    /** Puts bytes that came with the peer's frame where the client waits for them. */
+    void fill(long number, @Nullable ByteBuf bytes) {
+        ByteBuf target = payload(number);
+        if (bytes == null) {
+            throw new IllegalStateException("the answer to request " + number + " has no payload");
+        }
+        // A local read that came back too late to count may have left its bytes there.
+        target.writerIndex(target.readerIndex());
+        target.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
+    }
+
     void answer(long number, int errno) {
         GuestRequest request = open.remove(number);
         if (request == null) {

@@ -183,6 +183,8 @@ public final class MirrorEngine {
             case Effect.WriteLocal write -> store.write(write);
             case Effect.WriteFromPeer write -> store.write(write, framePayload);
             case Effect.ReadLocal read -> store.read(read);
+            case Effect.SendRange send -> store.sendRange(send);
+            case Effect.TakeFromPeer take -> requests.fill(take.request(), framePayload);
             case Effect.FlushLocal flush -> store.flush(flush);
             case Effect.HashLocal hash -> store.hash(hash);
             case Effect.ReplyToGuest reply -> requests.answer(reply.request(), reply.errno());

@@ -68,18 +68,21 @@ final class StoreEffects {
 
     private void write(long io, int disk, long offset, int length, boolean fua, @Nullable ByteBuf payload) {
         if (payload == null) {
-            disks.get(disk).zero(offset, length, true, fua, failure -> written(io, failure));
+            disks.get(disk).zero(offset, length, true, fua, failure -> written(io, disk, failure));
             return;
         }
         ByteBuf held = payload.retain();
         disks.get(disk).write(offset, held, fua, failure -> {
             held.release();
-            written(io, failure);
+            written(io, disk, failure);
         });
     }
 
-    private void written(long io, @Nullable DiskException failure) {
-        core.accept(failure == null ? new Event.LocalWriteDone(io) : failed(io, failure, Event.LocalFailed.Kind.WRITE));
+    private void written(long io, int disk, @Nullable DiskException failure) {
+        core.accept(
+                failure == null
+                        ? new Event.LocalWriteDone(io)
+                        : failed(io, failure, Event.LocalFailed.Kind.WRITE, disk));
     }
 
     void read(Effect.ReadLocal read) {
@@ -90,7 +93,7 @@ final class StoreEffects {
             core.accept(
                     failure == null
                             ? new Event.LocalReadDone(read.io())
-                            : failed(read.io(), failure, Event.LocalFailed.Kind.READ));
+                            : failed(read.io(), failure, Event.LocalFailed.Kind.READ, read.disk()));
         });
     }
 
@@ -99,7 +102,7 @@ final class StoreEffects {
                 .flush(failure -> core.accept(
                         failure == null
                                 ? new Event.LocalFlushDone(flush.io())
-                                : failed(flush.io(), failure, Event.LocalFailed.Kind.FLUSH)));
+                                : failed(flush.io(), failure, Event.LocalFailed.Kind.FLUSH, flush.disk())));
     }
 
     void hash(Effect.HashLocal hash) {
@@ -109,7 +112,7 @@ final class StoreEffects {
                 List<ChunkHash> hashes = ChunkHasher.hash(disks.get(hash.disk()).store(), hash.offset(), hash.length());
                 answer = new Event.LocalHashed(hash.io(), hashes);
             } catch (DiskException e) {
-                answer = failed(hash.io(), e, Event.LocalFailed.Kind.READ);
+                answer = failed(hash.io(), e, Event.LocalFailed.Kind.READ, hash.disk());
             }
             Event event = answer;
             loop.execute(() -> core.accept(event));
@@ -127,6 +130,21 @@ final class StoreEffects {
                 peer.send(to, message, buffer);
             } else {
                 core.accept(new Event.ChunkUnreadable(message.seq(), errno(failure)));
+            }
+            buffer.release();
+        });
+    }
+
+    /** Reads for the peer, whose own store can not. */
+    void sendRange(Effect.SendRange send) {
+        int length = send.message().length();
+        ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(length, length);
+        disks.get(send.disk()).read(send.offset(), buffer, length, failure -> {
+            if (failure == null) {
+                peer.send(send.peer(), send.message(), buffer);
+                core.accept(new Event.LocalReadDone(send.io()));
+            } else {
+                core.accept(failed(send.io(), failure, Event.LocalFailed.Kind.READ, send.disk()));
             }
             buffer.release();
         });
@@ -171,7 +189,11 @@ final class StoreEffects {
     }
 
     private static Event failed(long io, DiskException failure, Event.LocalFailed.Kind kind) {
-        return new Event.LocalFailed(io, errno(failure), kind);
+        return failed(io, failure, kind, Event.LocalFailed.NO_DISK);
+    }
+
+    private static Event failed(long io, DiskException failure, Event.LocalFailed.Kind kind, int disk) {
+        return new Event.LocalFailed(io, errno(failure), kind, disk);
     }
 
     private static int errno(DiskException failure) {

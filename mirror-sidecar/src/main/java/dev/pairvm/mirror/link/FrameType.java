@@ -24,6 +24,9 @@ enum FrameType {
     OUTDATED(17),
     HANDED_OVER(18),
     GOODBYE(19),
+    READ(20),
+    READ_DATA(21),
+    READ_FAILED(22),
     // the link's
     GREETING(64),
     SELECT(65),
@@ -65,7 +68,7 @@ enum FrameType {
 
     int mostPayload() {
         return switch (this) {
-            case WRITE, RESYNC_DATA -> FrameHeader.MOST_PAYLOAD;
+            case WRITE, RESYNC_DATA, READ_DATA -> FrameHeader.MOST_PAYLOAD;
             case STREAM_DATA -> StreamChannel.CHUNK_BYTES;
             case HELLO,
                     ATTACH,
@@ -84,6 +87,8 @@ enum FrameType {
                     OUTDATED,
                     HANDED_OVER,
                     GOODBYE,
+                    READ,
+                    READ_FAILED,
                     GREETING,
                     SELECT,
                     PING,

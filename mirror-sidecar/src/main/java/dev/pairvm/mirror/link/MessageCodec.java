@@ -101,6 +101,18 @@ final class MessageCodec {
                 yield FrameType.HANDED_OVER;
             }
             case Message.Goodbye goodbye -> FrameType.GOODBYE;
+            case Message.Read read -> {
+                out.i32(read.disk()).i64(read.offset()).i32(read.length());
+                yield FrameType.READ;
+            }
+            case Message.ReadData data -> {
+                out.i32(data.length());
+                yield FrameType.READ_DATA;
+            }
+            case Message.ReadFailed failed -> {
+                out.i32(failed.errno());
+                yield FrameType.READ_FAILED;
+            }
         };
     }
 
@@ -108,6 +120,7 @@ final class MessageCodec {
         return switch (message) {
             case Message.Write write -> write.zero() ? 0 : write.length();
             case Message.ResyncData data -> data.zero() ? 0 : data.length();
+            case Message.ReadData data -> data.length();
             default -> 0; // every other message is metadata only, by the core's contract
         };
     }
@@ -122,6 +135,9 @@ final class MessageCodec {
             case Message.HashRequest request -> request.seq();
             case Message.HashReply reply -> reply.seq();
             case Message.ResyncData data -> data.seq();
+            case Message.Read read -> read.seq();
+            case Message.ReadData data -> data.seq();
+            case Message.ReadFailed failed -> failed.seq();
             default -> 0; // the others have none
         };
     }
@@ -178,6 +194,19 @@ final class MessageCodec {
             case OUTDATED -> new Message.Outdated(epoch, session);
             case HANDED_OVER -> new Message.HandedOver(epoch, session, in.flag("clean"));
             case GOODBYE -> new Message.Goodbye(epoch, session);
+            case READ -> {
+                Range range = Range.read(in);
+                range.check(FrameHeader.MOST_PAYLOAD);
+                yield new Message.Read(epoch, session, seq, range.disk, range.offset, range.length);
+            }
+            case READ_DATA -> {
+                int length = in.i32("length");
+                if (length < 1 || length > FrameHeader.MOST_PAYLOAD) {
+                    throw new MalformedFrameException("read data of " + length + " bytes");
+                }
+                yield new Message.ReadData(epoch, session, seq, length);
+            }
+            case READ_FAILED -> new Message.ReadFailed(epoch, session, seq, in.i32("errno"));
             case GREETING,
                     SELECT,
                     PING,

@@ -34,6 +34,8 @@ final class Bench {
     private final ArrayDeque<Event> answers = new ArrayDeque<>();
     private long now = 1_000_000_000L;
     long session;
+    /** The lineage word that both copies of {@link #paired} have. */
+    long sealedAs;
 
     Bench(CopyId self) {
         this.self = self;
@@ -250,7 +252,8 @@ final class Bench {
         bench.says(new Message.Attached(8, bench.session));
         bench.fill();
         bench.granted();
-        bench.says(new Message.Sealed(8, bench.session, bench.word()));
+        bench.sealedAs = bench.word();
+        bench.says(new Message.Sealed(8, bench.session, bench.sealedAs));
         bench.applies("v9");
         return bench.clear();
     }

@@ -108,22 +108,6 @@ class GuestIoTest {
     }
 
     @Test
-    void aFailedFlushIsNeverRetriedAndThePeerTakesOver() {
-        Bench active = Bench.paired();
-        active.passWithPeer(50).clear().storeKeepsStill = true;
-        active.on(new Event.FlushReceived(1, 0));
-        active.on(new Event.LocalFailed(active.last(Effect.FlushLocal.class).io(), 5, Event.LocalFailed.Kind.FLUSH));
-        assertThat(active.replied(1)).isFalse();
-        assertThat(active.all(Effect.FlushLocal.class)).hasSize(1);
-        assertThat(active.has(Effect.FreezeGuest.class)).isTrue();
-        assertThat(active.wished().active()).isEqualTo(Bench.B);
-        assertThat(active.wished().inSync()).containsExactly(Bench.B);
-        active.applies("v10");
-        assertThat(active.sent(Message.HandedOver.class).getLast().clean()).isFalse();
-        assertThat(active.has(Effect.KillGuest.class)).isTrue();
-    }
-
-    @Test
     void aFailedWriteAloneSuspendsAndAcknowledgesNothing() {
         Bench active = Bench.alone();
         active.writes(1, 0, 4096).clear().storeKeepsStill = true;

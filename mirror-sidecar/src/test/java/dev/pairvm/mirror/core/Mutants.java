@@ -93,6 +93,18 @@ public enum Mutants {
             return false;
         }
     }),
+    SERVE_FROM_PEER_BEFORE_RECORDED(new Rules() {
+        @Override
+        boolean recordsFailedCopy() {
+            return false;
+        }
+    }),
+    FILL_BY_HALVES_AFTER_A_DISKLESS_ACTIVE(new Rules() {
+        @Override
+        boolean distrustsOldData() {
+            return false;
+        }
+    }),
     IGNORE_RETURNING_LOG(new Rules() {
         @Override
         boolean comparesReturningLog() {

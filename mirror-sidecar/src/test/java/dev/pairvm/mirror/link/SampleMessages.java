@@ -72,7 +72,10 @@ final class SampleMessages {
                 new Message.Outdate(17, 99),
                 new Message.Outdated(17, 99),
                 new Message.HandedOver(18, 99, true),
-                new Message.Goodbye(17, 99));
+                new Message.Goodbye(17, 99),
+                new Message.Read(17, 99, 12, 0, 4096, 32 << 20),
+                new Message.ReadData(17, 99, 12, 512),
+                new Message.ReadFailed(17, 99, 12, 5));
     }
 
     /** The payload that a message needs, seeded; null if it needs none. */
@@ -80,6 +83,7 @@ final class SampleMessages {
         int length = switch (message) {
             case Message.Write write -> write.zero() ? 0 : write.length();
             case Message.ResyncData data -> data.zero() ? 0 : data.length();
+            case Message.ReadData data -> data.length();
             default -> 0;
         };
         return length == 0 ? null : random(length, seed);

@@ -8,7 +8,7 @@ import dev.pairvm.mirror.core.Event;
 final class Faults {
     private final Sim sim;
     private final World world;
-    private final int[] weights = new int[16];
+    private final int[] weights = new int[17];
     private boolean on;
     private boolean wiped;
 
@@ -24,6 +24,7 @@ final class Faults {
         }
         weights[14] = world.oneIn(10) ? 8 : 0;
         weights[15] = world.oneIn(12) ? 8 : 0;
+        weights[16] = world.oneIn(6) ? 6 : 0;
         next();
     }
 
@@ -98,8 +99,10 @@ final class Faults {
             case 14 -> crashNode(node, true);
             case 15 -> {
                 sim.diskErrors = true;
+                sim.diskErrorsWere = true;
                 world.afterMillis(world.between(100, 600), () -> sim.diskErrors = false);
             }
+            case 16 -> sim.diskFaults.strike(node);
             default -> throw new IllegalStateException("fault " + kind);
         }
     }
@@ -167,6 +170,7 @@ final class Faults {
         sim.slowLink = false;
         sim.slowDisk = null;
         sim.diskErrors = false;
+        sim.diskFaults.end();
         sim.net.cut[0] = false;
         sim.net.cut[1] = false;
         for (SimNode node : sim.nodes) {
@@ -182,7 +186,7 @@ final class Faults {
     void checkHealed(boolean whole) {
         boolean failed = sim.nodes.stream()
                 .anyMatch(node -> node.disk.superblock != null && node.disk.superblock.state() == CopyState.FAILED);
-        boolean diskFault = failed || world.branches.containsKey(World.Branch.DISK_ERROR);
+        boolean diskFault = failed || sim.diskFaults.any() || world.branches.containsKey(World.Branch.DISK_ERROR);
         boolean leftAway = world.branches.containsKey(World.Branch.LEFT);
         boolean copyLost = wiped;
         Checks.that(

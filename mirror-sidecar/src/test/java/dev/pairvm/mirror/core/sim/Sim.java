@@ -28,9 +28,11 @@ final class Sim {
     final SimArbiter arbiter;
     final SimNet net;
     private final Faults faults;
+    final DiskFaults diskFaults;
     boolean calm;
     boolean slowLink;
     boolean diskErrors;
+    boolean diskErrorsWere;
 
     @Nullable
     SimNode slowDisk;
@@ -60,6 +62,7 @@ final class Sim {
         arbiter = new SimArbiter(world, a, this::recordChanged);
         net = new SimNet(this);
         diskErrors = false;
+        diskFaults = new DiskFaults(world);
         faults = new Faults(this);
     }
 
@@ -80,6 +83,7 @@ final class Sim {
         if (whole() && world.oneIn(2)) {
             handOverInCalm();
         }
+        diskFaults.checkServed(this);
         quiet = true;
         runFor(1_500);
         if (whole()) {
@@ -115,6 +119,11 @@ final class Sim {
 
     private void runFor(long millis) {
         world.runUntil(world.now() + millis * World.MILLI, this::checkNow);
+    }
+
+    /** Whether writes failed on either disk at random: then both copies may be out. */
+    boolean diskErrorsSeen() {
+        return diskErrorsWere;
     }
 
     boolean quiet() {
@@ -195,7 +204,16 @@ final class Sim {
         }
         nodes.stream()
                 .filter(node -> !arbiterRecord.inSync().contains(node.copy))
-                .forEach(node -> node.disk.replaced = false);
+                .forEach(node -> {
+                    node.disk.replaced = false;
+                    diskFaults.unlisted(node);
+                });
+        if (!arbiterRecord.inSync().contains(arbiterRecord.active())) {
+            world.met(World.Branch.WITHOUT_DISK);
+            nodes.stream()
+                    .filter(node -> node.copy.equals(arbiterRecord.active()))
+                    .forEach(diskFaults::out);
+        }
         for (int cell = 0; cell < oracle.size(); cell++) {
             checkCell(cell, "I1 when the record changed to epoch " + arbiterRecord.epoch());
         }
@@ -255,7 +273,11 @@ final class Sim {
                 && (related == b.lineage().current()
                         || related == b.lineage().base()
                         || b.lineage().current() == a.lineage().base());
-        if (!comparable || syncing(a) || syncing(b)) {
+        if (!comparable
+                || diskFaults.known(nodes.get(0))
+                || diskFaults.known(nodes.get(1))
+                || syncing(a)
+                || syncing(b)) {
             return;
         }
         for (int disk = 0; disk < diskBytes.size(); disk++) {

@@ -91,6 +91,12 @@ final class SimDisk {
         });
     }
 
+    /** After a failed flush the cache forgets what it could not write: every cached cell falls to what is stable. */
+    void dropCache() {
+        cached.keySet().forEach(cell -> visible[cell] = stable[cell]);
+        cached.clear();
+    }
+
     /** Every cached cell falls to any value it had since the last flush. Gives the cells that changed. */
     List<Integer> losePower(World world) {
         List<Integer> changed = new ArrayList<>();

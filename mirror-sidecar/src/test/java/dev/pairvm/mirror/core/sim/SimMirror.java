@@ -238,11 +238,26 @@ final class SimMirror {
                         e.fua());
             }
             case Effect.ReadLocal e -> read(e);
+            case Effect.SendRange e -> sendRange(e);
+            case Effect.TakeFromPeer e -> {
+                SimNet.Frame now = frame;
+                Checks.that(now != null, "payload belongs to the frame being taken", e::toString);
+                SimGuest.Request request = requests.get(e.request());
+                if (now != null && request != null) {
+                    sim.world.met(World.Branch.READ_FROM_PEER);
+                    request.read = now.payload();
+                }
+            }
             case Effect.FlushLocal e -> flush(e);
             case Effect.HashLocal e ->
-                io(
-                        latency(),
-                        () -> deliver(new Event.LocalHashed(e.io(), node.disk.hash(e.disk(), e.offset(), e.length()))));
+                io(latency(), () -> {
+                    int first = node.disk.cell(e.disk(), e.offset());
+                    boolean fails = sim.diskFaults.readFails(node, first, e.length() / SimDisk.CELL);
+                    deliver(
+                            fails
+                                    ? new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk())
+                                    : new Event.LocalHashed(e.io(), node.disk.hash(e.disk(), e.offset(), e.length())));
+                });
             case Effect.ReplyToGuest e -> {
                 SimGuest.Request request = requests.remove(e.request());
                 if (request != null && node.guest != null) {
@@ -252,6 +267,10 @@ final class SimMirror {
             case Effect.ForgetRequest e -> requests.remove(e.request());
             case Effect.PersistSuperblock e ->
                 io(metadataLatency(), () -> {
+                    if (sim.diskFaults.metadataFails(node)) {
+                        deliver(new Event.LocalFailed(e.token(), 5, Event.LocalFailed.Kind.METADATA));
+                        return;
+                    }
                     node.disk.superblock = e.superblock();
                     deliver(new Event.SuperblockPersisted(e.token()));
                 });
@@ -331,7 +350,10 @@ final class SimMirror {
         bookkeepingFree = at;
         bookkeeping.add(work);
         sim.world.after((long) (at - sim.world.now()), () -> {
-            if (alive) {
+            if (alive && sim.diskFaults.metadataFails(node)) {
+                bookkeeping.remove();
+                deliver(new Event.LocalFailed(token, 5, Event.LocalFailed.Kind.METADATA));
+            } else if (alive) {
                 bookkeeping.remove().run();
                 deliver(new Event.BookkeepingPersisted(token));
             }
@@ -351,8 +373,9 @@ final class SimMirror {
 
     private void write(long io, int disk, long offset, long[] words, boolean fua) {
         int first = node.disk.cell(disk, offset);
-        if (sim.diskErrors && sim.world.oneIn(60)) {
+        if (sim.diskErrors && sim.world.oneIn(60) || sim.diskFaults.writeFails(node)) {
             sim.world.met(World.Branch.DISK_ERROR);
+            sim.diskFaults.failed(node);
             io(latency(), () -> deliver(new Event.LocalFailed(io, 5, Event.LocalFailed.Kind.WRITE)));
             return;
         }
@@ -360,6 +383,7 @@ final class SimMirror {
             boolean whole = alive;
             for (int i = 0; i < words.length; i++) {
                 if (whole || sim.world.oneIn(2)) {
+                    sim.diskFaults.rewritten(node, first + i);
                     node.disk.write(first + i, words[i]);
                     sim.written(node, first + i);
                 }
@@ -375,6 +399,11 @@ final class SimMirror {
 
     private void read(Effect.ReadLocal e) {
         io(latency(), () -> {
+            int count = e.length() / SimDisk.CELL;
+            if (sim.diskFaults.readFails(node, node.disk.cell(e.disk(), e.offset()), count)) {
+                deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk()));
+                return;
+            }
             SimGuest.Request request = requests.get(e.request());
             if (request != null) {
                 long[] words = new long[e.length() / SimDisk.CELL];
@@ -390,14 +419,48 @@ final class SimMirror {
     private void flush(Effect.FlushLocal e) {
         Map<Integer, Long> covered = node.disk.beginFlush(e.disk());
         io(latency() + sim.world.between(0.1, 3), () -> {
+            if (alive && sim.diskFaults.flushFails(node)) {
+                sim.diskFaults.failed(node);
+                deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.FLUSH, e.disk()));
+                return;
+            }
             node.disk.endFlush(covered);
             deliver(new Event.LocalFlushDone(e.io()));
         });
     }
 
+    private void sendRange(Effect.SendRange e) {
+        SimNet.Connection over = connection;
+        int first = node.disk.cell(e.disk(), e.offset());
+        io(latency(), () -> {
+            if (sim.diskFaults.readFails(node, first, e.message().length() / SimDisk.CELL)) {
+                deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk()));
+                return;
+            }
+            if (alive && connection == over) {
+                sim.net.send(
+                        this,
+                        new SimNet.Frame(e.message(), cells(first, e.message().length())));
+            }
+            deliver(new Event.LocalReadDone(e.io()));
+        });
+    }
+
+    private long[] cells(int first, int length) {
+        long[] words = new long[length / SimDisk.CELL];
+        for (int i = 0; i < words.length; i++) {
+            words[i] = node.disk.read(first + i);
+        }
+        return words;
+    }
+
     private void sendChunk(Message.ResyncData m) {
         SimNet.Connection over = connection;
         io(latency(), () -> {
+            if (sim.diskFaults.readFails(node, node.disk.cell(m.disk(), m.offset()), m.length() / SimDisk.CELL)) {
+                deliver(new Event.ChunkUnreadable(m.seq(), 5));
+                return;
+            }
             if (alive && connection == over) {
                 long[] words = new long[m.length() / SimDisk.CELL];
                 for (int i = 0; i < words.length; i++) {
