@@ -125,6 +125,18 @@ final class Following {
         attach = null;
         attachFrom = null;
         persisting = false;
+        if (wanted.kind() != Message.AttachKind.RESYNC && side.state() != CopyState.IN_SYNC) {
+            // Outdated or failed since it was asked, for a record that did not list it: who listed it then would list a
+            // copy that
+            // can not be promoted.
+            side.send(
+                    from,
+                    new Message.Refused(
+                            side.superblock.durable().maxEpochSeen().value(),
+                            from.session(),
+                            "this copy is " + side.state()));
+            return;
+        }
         from.outdate();
         at.follower = new Follower(side, from, wanted.epoch());
         at.candidacy.granting();

@@ -162,4 +162,23 @@ class PeerLossTest {
         active.clear().on(new Event.LinkUp(new dev.pairvm.api.mirror.CopyId("c")));
         return active.sent(Message.Hello.class).getLast().lineage().current();
     }
+
+    @Test
+    void aCopyThatIsBeingOutdatedDoesNotContinue() {
+        // Seed 13: sealed, its grow in doubt, it lost the link and read a record that did not list it yet; then the
+        // lead went on with it.
+        Bench joiner = new Bench(Bench.B).started(Bench.superblock(Bench.B, CopyState.IN_SYNC, 8, 5), false);
+        joiner.linked(Role.ACTIVE, CopyState.IN_SYNC, 8, 5, Bench.PEER_LIFE);
+        joiner.storeKeepsStill = true;
+        joiner.reads(Bench.arbiter(8, Bench.A, Bench.A), "v8");
+        Effect.PersistSuperblock outdated = joiner.last(Effect.PersistSuperblock.class);
+        assertThat(outdated.superblock().state()).isEqualTo(CopyState.STALE);
+        joiner.says(
+                new Message.Attach(8, joiner.session, Message.AttachKind.CONTINUE, Bench.arbiter(8, Bench.A, Bench.A)));
+        joiner.on(new Event.SuperblockPersisted(outdated.token()));
+        joiner.on(new Event.SuperblockPersisted(
+                joiner.last(Effect.PersistSuperblock.class).token()));
+        assertThat(joiner.sent(Message.Attached.class)).isEmpty();
+        assertThat(joiner.sent(Message.Refused.class).getLast().reason()).contains("STALE");
+    }
 }
