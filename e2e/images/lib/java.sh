@@ -99,8 +99,14 @@ train() {
     mount -t proc proc "$1/proc"
     mount --rbind /dev "$1/dev"
     mount -t tmpfs tmp "$1/tmp"
-    exec chroot "$1" /usr/bin/env PAIRVM_TRAIN=1 JAVA_AOT="-XX:AOTCacheOutput=/opt/pairvm/classes.aot" \
-      sh /usr/lib/pairvm/train' train "$root" > "$CACHE/$name-train.log" 2>&1 9>&- || true
+    api=
+    if [ -f "$2" ]; then # ends with the name space
+      busybox ip link set lo up
+      python3 -B "$2" "$1" &
+      api="KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=6443"
+    fi
+    exec chroot "$1" /usr/bin/env PAIRVM_TRAIN=1 JAVA_AOT="-XX:AOTCacheOutput=/opt/pairvm/classes.aot" $api \
+      sh /usr/lib/pairvm/train' train "$root" "$HERE/$name/trainer.py" > "$CACHE/$name-train.log" 2>&1 9>&- || true
   if [ -s "$root/opt/pairvm/classes.aot" ]; then
     stage "$out" 0644 "$root/opt/pairvm/classes.aot" opt/pairvm/classes.aot
     say "$name: class cache of $(($(stat -c %s "$out/opt/pairvm/classes.aot") >> 20)) MiB"
@@ -117,7 +123,7 @@ build_java() {
   package "$module"
   jars=$(jars_path "$module")
   jre=$(jre)
-  key=$({ cat "$tree.key" "$HERE/lib/java.sh" "$HERE/lib/archive.sh" "$HERE/$name"/{start,train,jvm.options}; cat "$HERE/$name"/*.sh 2> /dev/null; echo "$jars $jre"; } | sha256sum | cut -c1-16)
+  key=$({ cat "$tree.key" "$HERE/lib/java.sh" "$HERE/lib/archive.sh" "$HERE/$name"/{start,train,jvm.options}; cat "$HERE/$name"/*.{sh,py} 2> /dev/null; echo "$jars $jre"; } | sha256sum | cut -c1-16)
   have_image "$name" "$key" && return
   mkdir -p "$layers/app" "$layers/lib"
   for jar in "$jars"/lib/*.jar; do stage "$layers/lib" 0644 "$jar" "opt/pairvm/lib/$(basename "$jar")"; done
