@@ -21,6 +21,7 @@ import dev.pairvm.mirror.nbd.ChangeBitmaps;
 import dev.pairvm.mirror.nbd.NbdExport;
 import dev.pairvm.mirror.nbd.NbdExports;
 import dev.pairvm.mirror.nbd.NbdLimits;
+import dev.pairvm.mirror.nbd.NbdListener;
 import dev.pairvm.mirror.nbd.NbdServer;
 import dev.pairvm.mirror.network.NetworkException;
 import dev.pairvm.mirror.store.AsyncDisk;
@@ -115,6 +116,10 @@ public final class MirrorAssembly {
         Context context = vertx.getOrCreateContext();
         EventLoop loop = ((ContextInternal) context).nettyEventLoop();
 
+        // Before all that takes time: a QEMU of an earlier life that finds the socket waits there instead of for
+        // seconds.
+        NbdListener listener = NbdListener.onUnixSocket(new GuestFiles(settings.runDirectory()).nbdSocket(), loop);
+
         // Disks.
         IoWorkers workers = IoWorkers.forDisks(config.disks().size());
         CopyStore store = CopyStore.open(config.disks(), workers, loop);
@@ -199,11 +204,7 @@ public final class MirrorAssembly {
         boolean guestAlive = guestSide.adopt(ADOPT_LIMIT);
         loop.submit(() -> engine.start(new Event.Started(superblock, store.hot(), store.dirty(), guestAlive)))
                 .get();
-        NbdServer nbd = NbdServer.onUnixSocket(
-                new GuestFiles(settings.runDirectory()).nbdSocket(),
-                loop,
-                exports(config, store, requests, engine, metrics),
-                NbdLimits.DEFAULT);
+        NbdServer nbd = listener.serve(exports(config, store, requests, engine, metrics), NbdLimits.DEFAULT);
         Meeting meeting = new Meeting(settings, loop, arbiter, link);
         loop.submit(meeting::listen).get().get();
         loop.submit(() -> {
