@@ -250,6 +250,10 @@ final class Standing implements CasDesk.Listener {
         } else if (order.copy().equals(side.self())) {
             side.out.emit(
                     new Effect.OrderEnded(Effect.Order.LEAVE, "the active can not leave; hand the guest over first"));
+        } else if (leading.diskFailed()) {
+            side.out.emit(new Effect.OrderEnded(
+                    Effect.Order.LEAVE,
+                    "this side's disk failed, the other copy is the last; hand the guest over first"));
         } else {
             leading.followed().leaving().begin(order.copy());
         }

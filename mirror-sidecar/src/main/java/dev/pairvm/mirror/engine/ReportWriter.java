@@ -8,12 +8,15 @@ import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.mirror.control.ReportDesk;
 import dev.pairvm.mirror.core.CoreView;
 import dev.pairvm.mirror.core.Problem;
+import dev.pairvm.mirror.store.Errno;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** Puts what the parts know into one report. */
@@ -87,14 +90,34 @@ final class ReportWriter implements ReportDesk {
 
     private Optional<MirrorReport.Problem> problem(CoreView view) {
         Optional<MirrorReport.Problem> ofPair = view.problems().stream()
-                .findFirst()
-                .map(problem ->
-                        new MirrorReport.Problem(camelCase(problem.kind()), problem.message(), problem.facts()));
+                // A dead disk needs hands; the rest mends itself, or follows from it.
+                .min(Comparator.comparing(problem -> problem.kind() != Problem.Kind.DISK_FAILED))
+                .map(this::told);
         String ofGuest = guest.trouble();
         if (ofPair.isPresent() || ofGuest == null) {
             return ofPair;
         }
         return Optional.of(new MirrorReport.Problem("GuestNotRunning", ofGuest, Map.of()));
+    }
+
+    private MirrorReport.Problem told(Problem problem) {
+        String reason = camelCase(problem.kind());
+        if (problem.kind() != Problem.Kind.DISK_FAILED) {
+            return new MirrorReport.Problem(reason, problem.message(), problem.facts());
+        }
+        Map<String, String> facts = new TreeMap<>(problem.facts());
+        String error = new Errno(Integer.parseInt(facts.getOrDefault("errno", "0"))).symbol();
+        int index = Integer.parseInt(facts.getOrDefault("disk", "-1"));
+        String disk = index >= 0 && index < config.disks().size()
+                ? "disk " + config.disks().get(index).name()
+                : "the metadata beside the disks";
+        facts.put("error", error);
+        facts.put("disk", index >= 0 ? disk.substring("disk ".length()) : "");
+        return new MirrorReport.Problem(
+                reason,
+                facts.getOrDefault("operation", "").toLowerCase(Locale.ROOT) + " on " + disk + " failed with " + error
+                        + "; this copy is out and is never retried",
+                facts);
     }
 
     private static String camelCase(Problem.Kind kind) {

@@ -139,6 +139,14 @@ class DiskFailureTest {
     }
 
     @Test
+    void theLastCopyMayNotLeave() {
+        Bench active = withoutDisk();
+        active.on(new Event.LeaveRequested(Bench.B));
+        assertThat(active.last(Effect.OrderEnded.class).refusal()).contains("the last");
+        assertThat(active.sent(Message.Outdate.class)).isEmpty();
+    }
+
+    @Test
     void aPeerThatRestartedTakesTheGuestOver() {
         Bench active = withoutDisk();
         active.on(new Event.LinkDown(Bench.B, Event.LinkDown.Cause.LOST))

@@ -24,6 +24,7 @@ public record Announcement(boolean warning, Reason reason, String note) {
         List<Announcement> all = new ArrayList<>();
         failover(before, after, all);
         spec(before, after, all);
+        disk(before, after, all);
         level(before, after, all);
         copies(before, after, all);
         return all;
@@ -49,6 +50,17 @@ public record Announcement(boolean warning, Reason reason, String note) {
                                 && condition.getMessage().equals(is.get().getMessage()))
                         .isEmpty()) {
             all.add(new Announcement(true, Reason.SpecInvalid, is.get().getMessage()));
+        }
+    }
+
+    /** A disk that died: said when it becomes the reason, not again when its story changes. */
+    private static void disk(ProtectedVMStatus before, ProtectedVMStatus after, List<Announcement> all) {
+        Optional<Condition> is = Conditions.find(after.conditions(), ConditionType.REDUNDANT);
+        Optional<Condition> was = Conditions.find(before.conditions(), ConditionType.REDUNDANT);
+        String reason = Reason.DiskFailed.name();
+        if (is.filter(condition -> condition.getReason().equals(reason)).isPresent()
+                && was.filter(condition -> condition.getReason().equals(reason)).isEmpty()) {
+            all.add(new Announcement(true, Reason.DiskFailed, is.get().getMessage()));
         }
     }
 

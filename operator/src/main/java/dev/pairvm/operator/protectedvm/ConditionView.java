@@ -254,6 +254,14 @@ final class ConditionView {
             put(ConditionType.REDUNDANT, True, Reason.FullyRedundant, "every single fault of the level is survivable");
         } else if (protection.shortfall() == Reason.StandbySilent) {
             put(ConditionType.REDUNDANT, Unknown, Reason.StandbySilent, "the standby's mirror does not answer");
+        } else if (protection.shortfall() == Reason.DiskFailed) {
+            put(
+                    ConditionType.REDUNDANT,
+                    False,
+                    Reason.DiskFailed,
+                    FailedDisks.copy(seen)
+                            .map(copy -> FailedDisks.sentence(seen, copy))
+                            .orElse("a disk failed"));
         } else {
             put(
                     ConditionType.REDUNDANT,

@@ -117,6 +117,10 @@ final class PodPlanner {
             draft.act(new Action.DeletePod(pod, 0, "it has the wrong shape and no node yet"));
             return;
         }
+        // The last copy in sync stays where it is until it has the guest.
+        if (FailedDisks.servedByPeer(seen)) {
+            return;
+        }
         // A cordoned node would not take the new pod; a node that is out would not end the old one.
         if (!seen.nodeFactOf(copy).filter(NodeFact::usable).isPresent()) {
             return;

@@ -26,6 +26,10 @@ record Protection(EffectiveLevel effective, @Nullable Reason shortfall) {
         Protection best = best(seen);
         boolean enough =
                 best.effective.name().equals(seen.machine().spec().level().name());
+        if (FailedDisks.servedByPeer(seen) || !enough && FailedDisks.copy(seen).isPresent()) {
+            // One disk holds everything: a second one that fails is not survived, wherever the guest runs.
+            return new Protection(EffectiveLevel.None, Reason.DiskFailed);
+        }
         return enough ? new Protection(best.effective, null) : best;
     }
 
@@ -64,6 +68,14 @@ record Protection(EffectiveLevel effective, @Nullable Reason shortfall) {
             return null;
         }
         Duration grace = seen.machine().spec().recovery().grace();
+        if (FailedDisks.servedByPeer(seen)) {
+            // All its data are on the other host, which can start it.
+            boolean paused = seen.standby()
+                    .flatMap(seen::report)
+                    .filter(MirrorReport::runner)
+                    .isPresent();
+            return new IfHostDiedNow(grace.plus(paused ? RESUME : NEW_POD), 0L);
+        }
         return switch (protection.effective) {
             case ContinuousAvailability -> new IfHostDiedNow(grace.plus(RESUME), 0L);
             case HighAvailability -> new IfHostDiedNow(grace.plus(NEW_POD), 0L);

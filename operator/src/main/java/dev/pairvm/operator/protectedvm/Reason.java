@@ -22,6 +22,7 @@ public enum Reason {
     InSync,
     Syncing,
     NotInSync,
+    DiskFailed,
     NoActive,
     NoStandby,
     StandbySilent,

@@ -7,7 +7,7 @@ import dev.pairvm.operator.placement.NodeFact;
 import java.util.Optional;
 
 /**
- * Moves the guest away from a node that is being drained. Operations send their own orders; both need the target's pod to be able to
+ * Moves the guest away from a node that is being drained, and from a disk that died. Operations send their own orders; both need the target's pod to be able to
  * run a guest, which is why the target is known to the {@link PodPlanner} too.
  */
 final class SwitchoverPlanner {
@@ -23,7 +23,7 @@ final class SwitchoverPlanner {
 
     /** The copy that is to become active, by an operation or a drain; empty where there is none that could. */
     static Optional<CopyId> target(Observation seen) {
-        if (!seen.switchover() && !draining(seen)) {
+        if (!seen.switchover() && !draining(seen) && !FailedDisks.servedByPeer(seen)) {
             return Optional.empty();
         }
         return seen.standby()
@@ -40,6 +40,10 @@ final class SwitchoverPlanner {
     }
 
     void plan() {
+        if (FailedDisks.servedByPeer(seen)) {
+            leaveTheDeadDisk();
+            return;
+        }
         if (!draining(seen)) {
             return;
         }
@@ -55,6 +59,36 @@ final class SwitchoverPlanner {
             seen.arbiterRecord()
                     .ifPresent(arbiter -> draft.act(
                             new Action.SendOrder(arbiter.active(), new MirrorOrder.Switchover(arbiter.epoch(), to))));
+        }
+    }
+
+    /**
+     * The guest is served by the other host's disk: it goes there. By a switchover where a guest can be taken over; else, at
+     * HighAvailability, by a restart, which is what that level promises for a dead disk. Only to a copy that is seen to be well: it is the
+     * last one.
+     */
+    private void leaveTheDeadDisk() {
+        CopyId from = seen.active().orElseThrow();
+        draft.doing(Reason.DiskFailed, FailedDisks.sentence(seen, from));
+        draft.lookAgain(Planner.SOON);
+        Optional<CopyId> to = target.filter(copy -> seen.inSync(copy)
+                && seen.report(copy)
+                        .filter(report -> report.role() == MirrorReport.Role.STANDBY)
+                        .isPresent());
+        if (to.isEmpty() || seen.servingActive().isEmpty()) {
+            return;
+        }
+        if (ready(seen, to.get())) {
+            seen.arbiterRecord()
+                    .ifPresent(arbiter -> draft.act(new Action.SendOrder(
+                            arbiter.active(), new MirrorOrder.Switchover(arbiter.epoch(), to.get()))));
+        } else if (seen.pod(to.get()).filter(pod -> !pod.runner()).isPresent()) {
+            seen.pod(from)
+                    .filter(pod -> !pod.deleting())
+                    .ifPresent(pod -> draft.act(new Action.DeletePod(
+                            pod,
+                            PodPlanner.STANDBY_GRACE_SECONDS,
+                            "its disk failed; the guest restarts where its data are")));
         }
     }
 

@@ -49,6 +49,29 @@ public final class Reports {
                 active);
     }
 
+    /** The same of a copy whose disk failed. */
+    public static MirrorReport diskFailed(MirrorReport report) {
+        return new MirrorReport(
+                report.machine(),
+                report.copy(),
+                report.role(),
+                report.epoch(),
+                report.active(),
+                report.inSync(),
+                MirrorReport.CopyState.FAILED,
+                report.peer(),
+                report.guest(),
+                report.runner(),
+                report.arbiterReachable(),
+                report.disks(),
+                report.lastTransition(),
+                Optional.of(new MirrorReport.Problem(
+                        "DiskFailed",
+                        "flush on disk root failed with EIO; this copy is out and is never retried",
+                        java.util.Map.of("disk", "root", "error", "EIO"))),
+                report.version());
+    }
+
     /** Any report. */
     public static MirrorReport report(
             String copy,

@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 final class Sim {
     private static final long FAULTS_MILLIS = 7_000;
     private static final long HEAL_MILLIS = 30_000;
+    /** With a failed disk the pair does not become whole by itself; the guest is served long before. */
+    private static final long SERVED_MILLIS = 8_000;
+
     private static final long HAND_OVER_MILLIS = 3_000;
 
     final World world;
@@ -75,7 +78,7 @@ final class Sim {
         faults.end();
         calm = true;
         arbiter.calm = true;
-        long until = world.now() + HEAL_MILLIS * World.MILLI;
+        long until = world.now() + (diskFaults.any() ? SERVED_MILLIS : HEAL_MILLIS) * World.MILLI;
         while (world.now() < until && !whole()) {
             runFor(100);
         }
