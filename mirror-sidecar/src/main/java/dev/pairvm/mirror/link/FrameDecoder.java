@@ -27,9 +27,13 @@ final class FrameDecoder extends ChannelInboundHandlerAdapter {
 
         /** Whether the peer has greeted; before that only its greeting is let in. */
         boolean isGreeted();
+
+        /** What both sides have; frames of other features are not let in. */
+        long agreedFeatures();
     }
 
     private final Sink sink;
+    private final LinkVersions speaks;
     private final byte[] head = new byte[FrameHeader.BYTES];
     private final ByteBuf headView = Unpooled.wrappedBuffer(head);
     private int headFilled;
@@ -40,8 +44,9 @@ final class FrameDecoder extends ChannelInboundHandlerAdapter {
     private @Nullable ByteBuf payload;
     private boolean over;
 
-    FrameDecoder(Sink sink) {
+    FrameDecoder(Sink sink, LinkVersions speaks) {
         this.sink = sink;
+        this.speaks = speaks;
     }
 
     @Override
@@ -114,6 +119,9 @@ final class FrameDecoder extends ChannelInboundHandlerAdapter {
         if (!sink.isGreeted() && known != FrameType.GREETING && known != FrameType.BYE) {
             throw new MalformedFrameException(known + " came before a greeting");
         }
+        if ((known.feature() & ~sink.agreedFeatures()) != 0 && sink.isGreeted()) {
+            throw new MalformedFrameException(known + " belongs to a feature that was not agreed on");
+        }
         long bodyLength = headView.getUnsignedInt(4);
         long payloadLength = headView.getUnsignedInt(8);
         if (bodyLength > known.mostBody() || payloadLength > known.mostPayload()) {
@@ -148,7 +156,7 @@ final class FrameDecoder extends ChannelInboundHandlerAdapter {
         }
         BodyReader reader = new BodyReader(wholeBody);
         if (known.isLinks()) {
-            LinkFrame frame = LinkFrameCodec.decode(known, reader);
+            LinkFrame frame = LinkFrameCodec.decode(known, reader, speaks);
             next();
             sink.linkFrame(frame, wholePayload);
         } else {

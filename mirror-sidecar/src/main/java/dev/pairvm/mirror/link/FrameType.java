@@ -62,6 +62,39 @@ enum FrameType {
         return code >= 64;
     }
 
+    /** The feature that both sides must have for this type to travel; 0: it has been there from the first. */
+    long feature() {
+        return switch (this) {
+            case STREAM_OPEN, STREAM_OPENED, STREAM_DATA, STREAM_CREDIT, STREAM_END, STREAM_RESET ->
+                LinkFrame.Feature.STREAMS;
+            case READ, READ_DATA, READ_FAILED -> LinkFrame.Feature.READS;
+            case HELLO,
+                    ATTACH,
+                    ATTACHED,
+                    REFUSED,
+                    EPOCH_CHANGED,
+                    WRITE,
+                    WRITE_ACK,
+                    NACK,
+                    FLUSH,
+                    FLUSH_ACK,
+                    HASH_REQUEST,
+                    HASH_REPLY,
+                    RESYNC_DATA,
+                    SEAL,
+                    SEALED,
+                    OUTDATE,
+                    OUTDATED,
+                    HANDED_OVER,
+                    GOODBYE,
+                    GREETING,
+                    SELECT,
+                    PING,
+                    PONG,
+                    BYE -> 0;
+        };
+    }
+
     int mostBody() {
         return this == HELLO ? FrameHeader.MOST_HELLO_BODY : FrameHeader.MOST_BODY;
     }

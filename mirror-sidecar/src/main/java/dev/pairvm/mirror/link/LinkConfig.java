@@ -11,9 +11,18 @@ import dev.pairvm.api.mirror.CopyId;
  * @param beaconMillis interval of beacons in milliseconds
  * @param lowWaterBytes unsent bytes below which a full link is writable again
  * @param highWaterBytes unsent bytes above which a link is not writable
+ * @param speaks versions of the link
+ * @param features bits of {@link LinkFrame.Feature}
  */
 public record LinkConfig(
-        String machineUid, CopyId self, int port, int beaconMillis, int lowWaterBytes, int highWaterBytes) {
+        String machineUid,
+        CopyId self,
+        int port,
+        int beaconMillis,
+        int lowWaterBytes,
+        int highWaterBytes,
+        LinkVersions speaks,
+        long features) {
     /** Port of the link in a pod. */
     public static final int PORT = 7400;
 
@@ -34,8 +43,14 @@ public record LinkConfig(
         }
     }
 
-    /** With the default water marks, 1 and 4 MiB. */
+    /** As this build does it, with water marks of 1 and 4 MiB. */
     public LinkConfig(String machineUid, CopyId self, int port, int beaconMillis) {
-        this(machineUid, self, port, beaconMillis, LOW_WATER, HIGH_WATER);
+        this(machineUid, self, port, beaconMillis, LOW_WATER, HIGH_WATER, LinkVersions.OURS, LinkFrame.FEATURES);
+    }
+
+    /** Another release, as far as its peer can tell. */
+    LinkConfig speaking(LinkVersions other, long otherFeatures) {
+        return new LinkConfig(
+                machineUid, self, port, beaconMillis, lowWaterBytes, highWaterBytes, other, otherFeatures);
     }
 }

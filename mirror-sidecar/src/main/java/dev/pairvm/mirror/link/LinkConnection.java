@@ -15,6 +15,7 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.security.cert.X509Certificate;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
@@ -62,7 +63,8 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     private final Owner owner;
     private final MonotonicClock clock;
     private final Channel channel;
-    private final FrameDecoder decoder = new FrameDecoder(this);
+    private final FrameDecoder decoder;
+    private final LinkConfig config;
     private final LinkTraffic traffic;
     private final boolean dialed;
     private LinkFrame.@Nullable Greeting peer;
@@ -78,8 +80,16 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     private String why = "the peer closed it";
     private LinkListener.@Nullable Refusal refusal;
 
-    LinkConnection(Owner owner, MonotonicClock clock, Channel channel, LinkTraffic traffic, boolean dialed) {
+    LinkConnection(
+            Owner owner,
+            LinkConfig config,
+            MonotonicClock clock,
+            Channel channel,
+            LinkTraffic traffic,
+            boolean dialed) {
         this.owner = owner;
+        this.config = config;
+        this.decoder = new FrameDecoder(this, config.speaks());
         this.clock = clock;
         this.channel = channel;
         this.traffic = traffic;
@@ -311,6 +321,22 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     }
 
     @Override
+    public long agreedFeatures() {
+        LinkFrame.Greeting greeting = peer;
+        return greeting == null ? 0 : greeting.features() & config.features();
+    }
+
+    /** The newest version that both sides speak; only of a connection that has greeted. */
+    int agreedVersion() {
+        return config.speaks().common(Objects.requireNonNull(peer).speaks()).orElseThrow();
+    }
+
+    /** Whether it has ended already, although its owner may hear of that later. */
+    boolean isOver() {
+        return over;
+    }
+
+    @Override
     public void malformed(MalformedFrameException what) {
         refuse(LinkListener.Refusal.MALFORMED, String.valueOf(what.getMessage()));
     }
@@ -329,7 +355,7 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
             case LinkFrame.ForeignGreeting(int version) ->
                 refuse(
                         LinkListener.Refusal.VERSION,
-                        "it speaks version " + version + " of the link, this mirror version " + LinkFrame.VERSION
+                        "it speaks version " + version + " of the link at least, this mirror " + config.speaks()
                                 + ": bring both to the same release");
             case LinkFrame.Select() -> {
                 if (dialed) {

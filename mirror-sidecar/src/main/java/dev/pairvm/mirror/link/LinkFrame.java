@@ -5,24 +5,27 @@ import java.util.List;
 
 /** Frames of the link itself; the core never sees them. */
 sealed interface LinkFrame {
-    /** Version of framing and of these frames. A peer with another one is refused: each side must know what the other means. */
-    int VERSION = 1;
-
-    /** Features of this build, one bit each; the link uses what both have and passes over what it does not know. */
-    long FEATURES = Feature.STREAMS;
+    /**
+     * Features of this build, one bit each. Both sides use what both have. A frame type that a later release adds belongs to a feature,
+     * and is sent only to a peer that has it; who gets it all the same ends the connection, as for any unknown type.
+     */
+    long FEATURES = Feature.STREAMS | Feature.READS;
 
     /** Bits of {@link Greeting#features}. */
     final class Feature {
         /** Byte streams inside the link. */
         static final long STREAMS = 1;
+        /** A lead may read from its peer. */
+        static final long READS = 2;
 
         private Feature() {}
     }
 
     /**
-     * First frame of both sides on every connection.
+     * First frame of both sides on every connection. Fields keep their places for ever, and further ones come behind: each side must be
+     * able to read the greeting of a release that it does not know, to find out what both speak.
      *
-     * @param version {@link #VERSION}
+     * @param speaks versions of framing and frames that the sender speaks
      * @param features what the sender can
      * @param machineUid must be the receiver's
      * @param copy must be the certificate's
@@ -32,7 +35,7 @@ sealed interface LinkFrame {
      * @param addresses where the sender can be reached, best first
      */
     record Greeting(
-            int version,
+            LinkVersions speaks,
             long features,
             String machineUid,
             CopyId copy,
@@ -46,7 +49,7 @@ sealed interface LinkFrame {
         }
     }
 
-    /** A greeting of another version: its number is all that this side can read of it. */
+    /** A greeting of somebody who speaks nothing as old as this side: its oldest version is all that is read of it. */
     record ForeignGreeting(int version) implements LinkFrame {}
 
     /** By the dialer: frames of the core travel on this connection from here; an earlier one is void. */

@@ -32,7 +32,7 @@ final class LinkFrameCodec {
     private static FrameType writeBody(BodyWriter out, LinkFrame frame) {
         return switch (frame) {
             case LinkFrame.Greeting greeting -> {
-                out.i32(greeting.version()).i64(greeting.features());
+                out.i32(greeting.speaks().oldest()).i64(greeting.features());
                 out.text(greeting.machineUid(), HelloBody.MOST_UID, "machineUid")
                         .copy(greeting.copy());
                 out.i64(greeting.life())
@@ -40,6 +40,7 @@ final class LinkFrameCodec {
                         .bytes(greeting.beaconKey().bytes());
                 out.count(greeting.addresses().size(), MOST_ADDRESSES, "addresses");
                 greeting.addresses().forEach(address -> out.text(address.toString(), MOST_ADDRESS, "address"));
+                out.i32(greeting.speaks().newest());
                 yield FrameType.GREETING;
             }
             case LinkFrame.ForeignGreeting(int version) -> {
@@ -87,9 +88,9 @@ final class LinkFrameCodec {
     }
 
     /** The frame of a type that {@link FrameType#isLinks}. */
-    static LinkFrame decode(FrameType type, BodyReader in) throws MalformedFrameException {
+    static LinkFrame decode(FrameType type, BodyReader in, LinkVersions speaks) throws MalformedFrameException {
         if (type == FrameType.GREETING) {
-            return greeting(in);
+            return greeting(in, speaks);
         }
         LinkFrame frame = switch (type) {
             case SELECT -> new LinkFrame.Select();
@@ -109,10 +110,10 @@ final class LinkFrameCodec {
     }
 
     /** Bytes behind the known fields are passed over: a later version may say more in its greeting, and must be able to. */
-    private static LinkFrame greeting(BodyReader in) throws MalformedFrameException {
-        int version = in.i32("version");
-        if (version != LinkFrame.VERSION) {
-            return new LinkFrame.ForeignGreeting(version);
+    private static LinkFrame greeting(BodyReader in, LinkVersions speaks) throws MalformedFrameException {
+        int oldest = in.i32("version");
+        if (oldest > speaks.newest()) {
+            return new LinkFrame.ForeignGreeting(oldest);
         }
         long features = in.i64("features");
         String machineUid = in.text(HelloBody.MOST_UID, "machineUid");
@@ -132,6 +133,12 @@ final class LinkFrameCodec {
                 throw new MalformedFrameException("greeting: " + e.getMessage());
             }
         }
-        return new LinkFrame.Greeting(version, features, machineUid, copy, life, beaconPort, key, addresses);
+        // The first release said one version, and nothing behind its addresses.
+        int newest = in.remaining() >= Integer.BYTES ? in.i32("newest version") : oldest;
+        if (oldest < 1 || newest < oldest) {
+            throw new MalformedFrameException("versions from " + oldest + " to " + newest + " are no range");
+        }
+        return new LinkFrame.Greeting(
+                new LinkVersions(oldest, newest), features, machineUid, copy, life, beaconPort, key, addresses);
     }
 }

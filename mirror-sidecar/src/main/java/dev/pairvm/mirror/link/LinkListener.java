@@ -38,8 +38,10 @@ public interface LinkListener {
      * @param peer its copy
      * @param path where, for reports: the address dialed, or the one it came from
      * @param life random word of the peer's process
+     * @param version of the link, the newest that both speak
+     * @param features bits of {@link LinkFrame.Feature} that both have
      */
-    record PeerUp(CopyId peer, String path, long life) {}
+    record PeerUp(CopyId peer, String path, long life, int version, long features) {}
 
     /**
      * What the peer's beacon says of its data path, so that a wedged one can not hide behind beacons.

@@ -55,6 +55,9 @@ public final class PeerLink implements AutoCloseable {
 
     private static final int MOST_REFUSALS_REMEMBERED = 256;
 
+    /** EOPNOTSUPP. */
+    private static final int NOT_SUPPORTED = 95;
+
     private final LinkConfig config;
     private final LinkTls tls;
     private final EventLoop loop;
@@ -172,6 +175,19 @@ public final class PeerLink implements AutoCloseable {
             ReferenceCountUtil.release(payload);
             return false;
         }
+        if (message instanceof Message.Read read && (carrier.agreedFeatures() & LinkFrame.Feature.READS) == 0) {
+            // A peer of an earlier release would end the link over it, and with that the pair. It can not read for us:
+            // said in its place.
+            loop.execute(() -> {
+                if (carrier(peer) == carrier) {
+                    listener.messageReceived(
+                            peer,
+                            new Message.ReadFailed(read.epoch(), read.session(), read.seq(), NOT_SUPPORTED),
+                            null);
+                }
+            });
+            return true;
+        }
         carrier.send(message, payload);
         return true;
     }
@@ -284,9 +300,15 @@ public final class PeerLink implements AutoCloseable {
     /** Strangers that open connections and say nothing must not keep a peer out: the one that has been silent longest goes. */
     private void makeRoom() {
         connections.stream()
-                .filter(each -> !each.isDialed() && !each.isGreeted())
+                // Those that are over leave the set only after this turn, in which many may be accepted.
+                .filter(each -> !each.isDialed() && !each.isGreeted() && !each.isOver())
                 .findFirst()
                 .ifPresent(LinkConnection::giveWay);
+    }
+
+    /** Connections that are there, greeted or not. */
+    int connections() {
+        return connections.size();
     }
 
     private LinkConnection connection(Channel channel, Connected owner, boolean dialed) {
@@ -294,7 +316,7 @@ public final class PeerLink implements AutoCloseable {
                 .setOption(
                         ChannelOption.WRITE_BUFFER_WATER_MARK,
                         new WriteBufferWaterMark(config.lowWaterBytes(), config.highWaterBytes()));
-        LinkConnection connection = new LinkConnection(owner, clock, channel, traffic, dialed);
+        LinkConnection connection = new LinkConnection(owner, config, clock, channel, traffic, dialed);
         connections.add(connection);
         return connection;
     }
@@ -332,8 +354,8 @@ public final class PeerLink implements AutoCloseable {
     private final class Sharing implements PeerPaths.LinkCore {
         LinkFrame.Greeting greeting() {
             return new LinkFrame.Greeting(
-                    LinkFrame.VERSION,
-                    LinkFrame.FEATURES,
+                    config.speaks(),
+                    config.features(),
                     config.machineUid(),
                     config.self(),
                     life,
@@ -428,6 +450,12 @@ public final class PeerLink implements AutoCloseable {
                 return new LinkConnection.Refused(
                         LinkListener.Refusal.IDENTITY,
                         "it greets as copy " + greeting.copy() + " but its certificate is of " + certificate);
+            }
+            if (config.speaks().common(greeting.speaks()).isEmpty()) {
+                return new LinkConnection.Refused(
+                        LinkListener.Refusal.VERSION,
+                        "it speaks " + greeting.speaks() + " of the link, this mirror " + config.speaks()
+                                + ": bring both to the same release");
             }
             if (paths != null && !paths.peer().equals(greeting.copy())) {
                 return new LinkConnection.Refused(

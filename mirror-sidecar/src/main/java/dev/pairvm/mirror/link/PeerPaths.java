@@ -245,7 +245,13 @@ final class PeerPaths {
         betterSince = 0;
         streams = core.newStreams(connection, peer);
         LinkFrame.Greeting greeting = Objects.requireNonNull(connection.peer());
-        core.listener().linkUp(new LinkListener.PeerUp(peer, pathOf(connection), greeting.life()));
+        core.listener()
+                .linkUp(new LinkListener.PeerUp(
+                        peer,
+                        pathOf(connection),
+                        greeting.life(),
+                        connection.agreedVersion(),
+                        connection.agreedFeatures()));
         if (!connection.isWritable()) {
             core.listener().writabilityChanged(peer, false);
         }

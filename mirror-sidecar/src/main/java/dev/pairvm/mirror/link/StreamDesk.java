@@ -48,7 +48,7 @@ public final class StreamDesk {
     /**
      * Opens a stream.
      *
-     * @throws IllegalStateException if there is no link to the peer, or it has too many streams
+     * @throws IllegalStateException if there is no link to the peer, it knows no streams, or it has too many
      */
     public StreamChannel open(CopyId peer, String name, StreamChannel.Handler handler) {
         StreamMux link = links.apply(peer);

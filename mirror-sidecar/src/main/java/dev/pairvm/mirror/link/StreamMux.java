@@ -48,6 +48,9 @@ final class StreamMux {
         if (!isName(name)) {
             throw new IllegalArgumentException("stream name must match " + NAME + ", got \"" + name + "\"");
         }
+        if ((carrier.agreedFeatures() & LinkFrame.Feature.STREAMS) == 0) {
+            throw new IllegalStateException("the mirror of copy " + peer + " is of a release without streams");
+        }
         if (streams.size() >= StreamChannel.MOST_STREAMS) {
             throw new IllegalStateException("there are " + streams.size() + " streams on this link already");
         }

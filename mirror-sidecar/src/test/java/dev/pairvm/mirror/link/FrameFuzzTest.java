@@ -42,7 +42,7 @@ class FrameFuzzTest {
             Random random = new Random(seed);
             UnpooledByteBufAllocator memory = new UnpooledByteBufAllocator(false, false);
             FrameSink sink = new FrameSink();
-            EmbeddedChannel channel = new EmbeddedChannel(new FrameDecoder(sink));
+            EmbeddedChannel channel = new EmbeddedChannel(new FrameDecoder(sink, LinkVersions.OURS));
             channel.config().setAllocator(memory);
             try {
                 for (int i = 0; i < 3; i++) {
@@ -105,7 +105,7 @@ class FrameFuzzTest {
         return bytes.length < FrameHeader.BYTES ? 0 : (bytes[6] & 0xff) << 8 | bytes[7] & 0xff;
     }
 
-    private static void makeChecksumsRight(byte[] bytes) {
+    static void makeChecksumsRight(byte[] bytes) {
         int body = bodyOf(bytes);
         if (bytes.length < FrameHeader.BYTES + body) {
             return;

@@ -47,6 +47,11 @@ final class FrameSink implements FrameDecoder.Sink {
     public void arrived(int bytes) {}
 
     @Override
+    public long agreedFeatures() {
+        return LinkFrame.FEATURES;
+    }
+
+    @Override
     public boolean isGreeted() {
         return greeted;
     }

@@ -18,7 +18,7 @@ class FrameTest {
     private static final UnpooledByteBufAllocator ALLOC = UnpooledByteBufAllocator.DEFAULT;
 
     private final FrameSink sink = new FrameSink();
-    private final EmbeddedChannel channel = new EmbeddedChannel(new FrameDecoder(sink));
+    private final EmbeddedChannel channel = new EmbeddedChannel(new FrameDecoder(sink, LinkVersions.OURS));
 
     private static ByteBuf frame(Message message) {
         ByteBuf payload = SampleMessages.payloadFor(message, message.hashCode());
@@ -56,7 +56,7 @@ class FrameTest {
         for (long seed = 0; seed < 50; seed++) {
             Random random = new Random(seed);
             FrameSink pieces = new FrameSink();
-            EmbeddedChannel each = new EmbeddedChannel(new FrameDecoder(pieces));
+            EmbeddedChannel each = new EmbeddedChannel(new FrameDecoder(pieces, LinkVersions.OURS));
             ByteBuf all = Unpooled.buffer();
             for (Message message : SampleMessages.all()) {
                 all.writeBytes(bytes(frame(message)));
@@ -77,7 +77,7 @@ class FrameTest {
     void linkFramesSurviveTheWire() {
         List<LinkFrame> frames = List.of(
                 new LinkFrame.Greeting(
-                        LinkFrame.VERSION,
+                        LinkVersions.OURS,
                         -1,
                         "uid-1",
                         SampleMessages.B,
@@ -85,6 +85,8 @@ class FrameTest {
                         7400,
                         Secret.random(),
                         List.of(PeerAddress.parse("10.0.0.1:7400"), PeerAddress.parse("[fd00::1]:7400"))),
+                new LinkFrame.Greeting(
+                        new LinkVersions(1, 9), 0, "uid-1", SampleMessages.B, 42, 7400, Secret.random(), List.of()),
                 new LinkFrame.ForeignGreeting(2),
                 new LinkFrame.Select(),
                 new LinkFrame.Ping(5),
@@ -107,7 +109,7 @@ class FrameTest {
             byte[] bad = good.clone();
             bad[bit / 8] ^= (byte) (1 << bit % 8);
             FrameSink each = new FrameSink();
-            EmbeddedChannel damaged = new EmbeddedChannel(new FrameDecoder(each));
+            EmbeddedChannel damaged = new EmbeddedChannel(new FrameDecoder(each, LinkVersions.OURS));
             damaged.writeInbound(Unpooled.copiedBuffer(bad));
             damaged.finishAndReleaseAll();
             assertThat(each.messages).as("bit %d", bit).isEmpty();

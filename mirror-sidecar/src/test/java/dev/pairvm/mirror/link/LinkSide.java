@@ -40,12 +40,16 @@ final class LinkSide implements LinkListener, AutoCloseable {
     }
 
     LinkSide(String machineUid, String copy, TlsFiles tls, int beaconMillis, boolean epoll) throws Exception {
+        this(copy, tls, epoll, new LinkConfig(machineUid, new CopyId(copy), 0, beaconMillis));
+    }
+
+    /** A side as {@code config} has it, perhaps of another release. */
+    LinkSide(String copy, TlsFiles tls, boolean epoll, LinkConfig config) throws Exception {
         this.copy = new CopyId(copy);
         IoHandlerFactory handlers = epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
         group = new MultiThreadIoEventLoopGroup(1, handlers);
         loop = group.next();
-        link = new PeerLink(
-                new LinkConfig(machineUid, this.copy, 0, beaconMillis), tls, loop, MonotonicClock.boottime(), this);
+        link = new PeerLink(config, tls, loop, MonotonicClock.boottime(), this);
         port = link.listen().get(10, TimeUnit.SECONDS);
     }
 

@@ -178,6 +178,75 @@ class PeerLinkTest {
     }
 
     @Test
+    void aCertificateThatIsNotValidYetIsRefused() throws Exception {
+        LinkSide a = side("a");
+        var early = authority.validFrom(
+                Instant.now().plus(Duration.ofHours(1)),
+                Duration.ofHours(1),
+                CertificateIdentity.nameOf(UID, SampleMessages.B));
+        LinkSide b = keep(new LinkSide(UID, "b", authority.write(folder.resolve("x"), early)));
+        b.knows(a, a.at("127.0.0.1"));
+        await().atMost(Duration.ofSeconds(10)).until(() -> !a.refusals.isEmpty());
+        assertThat(a.refusals).containsOnly(LinkListener.Refusal.CERTIFICATE);
+        assertThat(a.sentences.getFirst()).contains("is not valid yet (are the clocks right?)");
+        assertThat(b.story).isEmpty();
+    }
+
+    /** The right name, an authority of its own, and nobody else has signed it. */
+    @Test
+    void aSelfSignedCertificateIsRefused() throws Exception {
+        LinkSide a = side("a");
+        var self = authority.selfSigned(CertificateIdentity.nameOf(UID, SampleMessages.B));
+        TlsFiles alone = authority.write(folder.resolve("self"), self);
+        try (PlainTls client = new PlainTls(a.port, alone)) {
+            client.handshakeAndRead();
+        }
+        await().atMost(Duration.ofSeconds(10)).until(() -> !a.refusals.isEmpty());
+        assertThat(a.refusals).containsOnly(LinkListener.Refusal.CERTIFICATE);
+        assertThat(a.story).isEmpty();
+    }
+
+    /** A certificate of ours is no authority: what it signs descends from our CA, and is refused. */
+    @Test
+    void whatAnotherCopysCertificateSignedIsRefused() throws Exception {
+        LinkSide a = side("a");
+        var signer = authority.copy(UID, "c");
+        var signed = authority.signedBy(signer, CertificateIdentity.nameOf(UID, SampleMessages.B));
+        try (PlainTls client = new PlainTls(a.port, authority.write(folder.resolve("sub"), signed))) {
+            client.handshakeAndRead();
+        }
+        await().atMost(Duration.ofSeconds(10)).until(() -> !a.refusals.isEmpty());
+        assertThat(a.refusals).containsOnly(LinkListener.Refusal.CERTIFICATE);
+        assertThat(a.story).isEmpty();
+    }
+
+    @Test
+    void aCertificateWithTwoNamesIsRefused() throws Exception {
+        LinkSide a = side("a");
+        var both = authority.named(CertificateIdentity.nameOf(UID, SampleMessages.B), CertificateIdentity.OPERATOR);
+        try (PlainTls client = new PlainTls(a.port, authority.write(folder.resolve("two"), both))) {
+            client.handshakeAndRead();
+        }
+        await().atMost(Duration.ofSeconds(10)).until(() -> !a.refusals.isEmpty());
+        assertThat(a.refusals).containsOnly(LinkListener.Refusal.IDENTITY);
+        assertThat(a.sentences.getFirst()).contains("names two identities");
+    }
+
+    /** Certificates swapped between copies: the greeting says who it means to be, and the certificate is another's. */
+    @Test
+    void aGreetingInTheNameOfAnotherCopyIsRefused() throws Exception {
+        LinkSide a = side("a");
+        try (PlainTls c = new PlainTls(a.port, authority.write(folder.resolve("c"), authority.copy(UID, "c")))) {
+            c.write(c.frame(new LinkFrame.Greeting(
+                    LinkVersions.OURS, 0, UID, SampleMessages.B, 1, 7400, Secret.random(), List.of())));
+            await().atMost(Duration.ofSeconds(10)).until(() -> !a.refusals.isEmpty());
+        }
+        assertThat(a.refusals).containsOnly(LinkListener.Refusal.IDENTITY);
+        assertThat(a.sentences.getFirst()).contains("it greets as copy b but its certificate is of copy c");
+        assertThat(a.story).isEmpty();
+    }
+
+    @Test
     void anotherMachinesMirrorIsRefused() throws Exception {
         LinkSide a = side("a");
         LinkSide b = keep(new LinkSide(

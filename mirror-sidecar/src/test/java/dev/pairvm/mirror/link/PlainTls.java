@@ -1,10 +1,13 @@
 package dev.pairvm.mirror.link;
 
+import dev.pairvm.mirror.core.Message;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import java.io.ByteArrayInputStream;
+import java.io.DataInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.security.KeyFactory;
 import java.security.KeyStore;
@@ -16,6 +19,7 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
 
 /** A TLS client of the JDK's, which says what it is told to. */
 final class PlainTls implements AutoCloseable {
@@ -29,7 +33,8 @@ final class PlainTls implements AutoCloseable {
     /** A context that shows the certificate and trusts the CA of these files. */
     static SSLContext context(TlsFiles files) throws Exception {
         CertificateFactory x509 = CertificateFactory.getInstance("X.509");
-        Certificate own = x509.generateCertificate(new ByteArrayInputStream(Files.readAllBytes(files.certificate())));
+        Certificate[] own = x509.generateCertificates(new ByteArrayInputStream(Files.readAllBytes(files.certificate())))
+                .toArray(new Certificate[0]);
         String pem = Files.readString(files.key())
                 .replaceAll("-----[A-Z ]+-----", "")
                 .replaceAll("\\s", "");
@@ -41,7 +46,7 @@ final class PlainTls implements AutoCloseable {
                         .generatePrivate(
                                 new PKCS8EncodedKeySpec(Base64.getDecoder().decode(pem))),
                 new char[0],
-                new Certificate[] {own});
+                own);
         store.setCertificateEntry(
                 "ca", x509.generateCertificate(new ByteArrayInputStream(Files.readAllBytes(files.authority()))));
         KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
@@ -76,6 +81,32 @@ final class PlainTls implements AutoCloseable {
             return ByteBufUtil.getBytes(both);
         } finally {
             both.release();
+        }
+    }
+
+    /** The next frame's type; -1 when the other side has ended the connection. */
+    int nextType() throws IOException {
+        try {
+            DataInputStream in = new DataInputStream(socket.getInputStream());
+            byte[] head = in.readNBytes(FrameHeader.BYTES);
+            if (head.length < FrameHeader.BYTES) {
+                return -1;
+            }
+            ByteBuffer fields = ByteBuffer.wrap(head);
+            in.skipNBytes((long) fields.getInt(4) + fields.getInt(8));
+            return head[2];
+        } catch (IOException e) {
+            return -1;
+        }
+    }
+
+    byte[] frame(Message message, @Nullable ByteBuf payload) {
+        ByteBuf head = MessageCodec.encode(UnpooledByteBufAllocator.DEFAULT, message, payload);
+        ByteBuf whole = payload == null ? head : io.netty.buffer.Unpooled.wrappedBuffer(head, payload);
+        try {
+            return ByteBufUtil.getBytes(whole);
+        } finally {
+            whole.release();
         }
     }
 

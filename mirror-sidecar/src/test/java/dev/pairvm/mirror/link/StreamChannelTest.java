@@ -291,7 +291,7 @@ class StreamChannelTest {
         }));
         try (PlainTls rogue = new PlainTls(a().port, c)) {
             rogue.write(rogue.frame(new LinkFrame.Greeting(
-                    LinkFrame.VERSION,
+                    LinkVersions.OURS,
                     1,
                     UID,
                     new dev.pairvm.api.mirror.CopyId("c"),
@@ -313,7 +313,7 @@ class StreamChannelTest {
     }
 
     /** A handler that counts; optionally sends without end, optionally consumes. */
-    private static final class Ends implements StreamChannel.Handler {
+    static final class Ends implements StreamChannel.Handler {
         final List<String> closed = new CopyOnWriteArrayList<>();
         volatile @Nullable StreamChannel stream;
         volatile long bytes;

@@ -70,6 +70,35 @@ public final class TestAuthority {
         }
     }
 
+    /** A certificate with this name that nobody but itself has signed. */
+    X509Bundle selfSigned(String uri) {
+        try {
+            return leaf(uri).setIsCertificateAuthority(true).buildSelfSigned();
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** A certificate with this name that {@code signer} has signed although it may not. */
+    X509Bundle signedBy(X509Bundle signer, String uri) {
+        try {
+            return leaf(uri).buildIssuedBy(signer);
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static CertificateBuilder leaf(String uri) throws java.net.URISyntaxException {
+        return new CertificateBuilder()
+                .ecp256()
+                .subject("CN=test")
+                .notBefore(Instant.now().minus(Duration.ofMinutes(5)))
+                .notAfter(Instant.now().plus(Duration.ofHours(1)))
+                .addSanUriName(uri)
+                .addExtendedKeyUsageServerAuth()
+                .addExtendedKeyUsageClientAuth();
+    }
+
     /** Writes the three files of a TLS Secret, replacing each at once as the kubelet does. */
     public TlsFiles write(Path folder, X509Bundle bundle) throws IOException {
         Files.createDirectories(folder);
