@@ -71,6 +71,15 @@ public interface Cluster extends AutoCloseable {
     /** SIGKILL to one process of a container, found by a substring of its command line; returns how many were hit. */
     int killProcess(String node, String commandLinePart);
 
+    /**
+     * From now every write to the disk images in this folder of the node fails, also by who has them open; reads go on. Twice is
+     * harmless.
+     */
+    void failWrites(String node, String folder);
+
+    /** Undoes {@link #failWrites}, as far as the folder is still there. */
+    void mendWrites(String node, String folder);
+
     /** Records every frame on the LAN until closed. */
     Capture captureLan(Path file);
 

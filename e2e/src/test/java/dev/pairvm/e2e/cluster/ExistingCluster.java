@@ -111,6 +111,16 @@ public final class ExistingCluster implements Cluster {
     }
 
     @Override
+    public void failWrites(String node, String folder) {
+        throw refuse("failing a disk");
+    }
+
+    @Override
+    public void mendWrites(String node, String folder) {
+        throw refuse("failing a disk");
+    }
+
+    @Override
     public Capture captureLan(Path file) {
         throw refuse("capturing the LAN");
     }

@@ -104,6 +104,16 @@ public final class KindCluster implements Cluster {
     }
 
     @Override
+    public void failWrites(String node, String folder) {
+        throw new UnsupportedByCluster("a disk that fails needs the lab");
+    }
+
+    @Override
+    public void mendWrites(String node, String folder) {
+        throw new UnsupportedByCluster("a disk that fails needs the lab");
+    }
+
+    @Override
     public Capture captureLan(Path file) {
         throw new UnsupportedByCluster("capturing the LAN needs the lab");
     }

@@ -135,6 +135,27 @@ public final class LabCluster implements Cluster {
             echo $n""";
 
     @Override
+    public void failWrites(String node, String folder) {
+        chattr(node, folder, "+i");
+    }
+
+    @Override
+    public void mendWrites(String node, String folder) {
+        chattr(node, folder, "-i");
+    }
+
+    private void chattr(String node, String folder, String flag) {
+        lab(QUICK, "exec-node", node, "sh", "-c", CHATTR, "chattr", folder, flag);
+    }
+
+    /** An immutable file of ext4 takes no write any more, not even by descriptors that are open (Linux 5.3). */
+    private static final String CHATTR = """
+            set -e
+            [ -d "$1" ] || exit 0
+            find "$1" -name disk.img -exec chattr "$2" {} +
+            if [ "$2" = +i ]; then find "$1" -name disk.img | grep -q .; fi""";
+
+    @Override
     public Capture captureLan(Path file) {
         return new ProcessCapture(new ProcessBuilder(tool, "capture-lan", file.toString()));
     }

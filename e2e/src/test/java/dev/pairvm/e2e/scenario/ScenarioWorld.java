@@ -80,6 +80,15 @@ final class ScenarioWorld implements AutoCloseable {
         attempt(() -> cluster.freezeNode(node));
     }
 
+    void failWrites(String node, String folder) {
+        owed(() -> cluster.mendWrites(node, folder));
+        attempt(() -> cluster.failWrites(node, folder));
+    }
+
+    void mendWrites(String node, String folder) {
+        attempt(() -> cluster.mendWrites(node, folder));
+    }
+
     void stopApi() {
         owed(cluster::startApi);
         attempt(cluster::stopApi);

@@ -61,8 +61,17 @@ public sealed interface Event {
     // --------------------------------------------------------------------------------------------------- link and
     // beacons
 
-    /** A link to a mirror with a valid certificate of this machine is up (TLS done, no frame sent). */
-    record LinkUp(CopyId peer) implements Event {}
+    /**
+     * A link to a mirror with a valid certificate of this machine is up (TLS done, no frame sent).
+     *
+     * @param answersReads whether the peer's release knows {@link Message.Read}
+     */
+    record LinkUp(CopyId peer, boolean answersReads) implements Event {
+        /** To a peer that answers {@link Message.Read}, as every one of this release does. */
+        public LinkUp(CopyId peer) {
+            this(peer, true);
+        }
+    }
 
     /** The link is gone; frames not yet received are lost. A new one is announced by {@link LinkUp}. */
     record LinkDown(CopyId peer, Cause cause) implements Event {

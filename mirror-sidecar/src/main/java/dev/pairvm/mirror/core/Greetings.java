@@ -1,7 +1,6 @@
 package dev.pairvm.mirror.core;
 
 import dev.pairvm.api.mirror.ArbiterRecord;
-import dev.pairvm.api.mirror.CopyId;
 import java.util.List;
 import java.util.TreeSet;
 
@@ -13,9 +12,10 @@ final class Greetings {
         this.side = side;
     }
 
-    void linkUp(CopyId peer, Role role) {
-        Link link = new Link(peer, side.words.next());
-        side.links.put(peer, link);
+    void linkUp(Event.LinkUp up, Role role) {
+        Link link = new Link(up.peer(), side.words.next());
+        link.answersReads = up.answersReads();
+        side.links.put(up.peer(), link);
         say(link, role);
     }
 

@@ -216,7 +216,7 @@ final class GuestIo {
             fail(op);
             return true;
         }
-        if (!lead.diskFailed() && badPlaces.hopeless(op)) {
+        if (!lead.diskFailed() && (badPlaces.hopeless(op) || !lead.peerAnswersReads())) {
             hopeless.run();
         }
         op.repair = !lead.diskFailed();

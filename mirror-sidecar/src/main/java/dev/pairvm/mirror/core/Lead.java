@@ -460,12 +460,18 @@ final class Lead {
         TreeSet<CopyId> rest = new TreeSet<>(arbiter.inSync());
         rest.remove(side.self());
         if (!rest.isEmpty() && elected) {
-            if (ready) {
+            if (ready && peerAnswersReads()) {
                 side.desk.wish(CasDesk.Kind.WITHOUT_DISK, side.self(), rest);
             } else {
                 side.desk.wish(CasDesk.Kind.FAIL_OVER, rest.first(), rest);
             }
         }
+    }
+
+    /** False only if the follower is of a release that can not be asked: then the guest has to start there. */
+    boolean peerAnswersReads() {
+        Link link = attachedLink();
+        return link == null || link.answersReads;
     }
 
     /** Asks the arbiter to make the last copy in sync the active, in place of this side, which has none. */

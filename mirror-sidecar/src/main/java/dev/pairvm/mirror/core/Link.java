@@ -13,6 +13,8 @@ final class Link {
     private long seqs;
     /** When an attach may be tried again after a refusal. */
     long notBefore;
+    /** Whether the peer can be asked for what this side can not read itself. */
+    boolean answersReads = true;
     /** Refusals on this link. */
     int refusals;
 

@@ -34,7 +34,7 @@ final class PeerReads {
     /** Asks for what fits into the window; called whenever the peer may have come, or answered. */
     void pump() {
         Link link = lead.inSyncLink();
-        while (link != null && !waiting.isEmpty() && fits(waiting.getFirst())) {
+        while (link != null && link.answersReads && !waiting.isEmpty() && fits(waiting.getFirst())) {
             GuestRequest read = waiting.remove();
             read.seq = link.nextSeq();
             read.sentAt = out.now();

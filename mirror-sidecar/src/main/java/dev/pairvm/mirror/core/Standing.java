@@ -102,7 +102,7 @@ final class Standing implements CasDesk.Listener {
                 if (before != null) {
                     conversation.forgetLink(before, false);
                 }
-                greetings.linkUp(up.peer(), role());
+                greetings.linkUp(up, role());
             }
             case Event.LinkDown down -> conversation.linkDown(down);
             case Event.MessageReceived received -> conversation.received(received);

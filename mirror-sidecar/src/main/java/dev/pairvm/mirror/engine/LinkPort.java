@@ -143,7 +143,7 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
         LOG.info("link to copy {} is up, by {}", up.peer(), up.path());
         connected.add(up.peer());
         last = Optional.of(up.peer());
-        engine.get().post(new Event.LinkUp(up.peer()));
+        engine.get().post(new Event.LinkUp(up.peer(), up.answersReads()));
     }
 
     @Override

@@ -41,7 +41,12 @@ public interface LinkListener {
      * @param version of the link, the newest that both speak
      * @param features bits of {@link LinkFrame.Feature} that both have
      */
-    record PeerUp(CopyId peer, String path, long life, int version, long features) {}
+    record PeerUp(CopyId peer, String path, long life, int version, long features) {
+        /** Whether it can be asked for what this side can not read itself. */
+        public boolean answersReads() {
+            return (features & LinkFrame.Feature.READS) != 0;
+        }
+    }
 
     /**
      * What the peer's beacon says of its data path, so that a wedged one can not hide behind beacons.

@@ -34,6 +34,8 @@ final class Bench {
     private final ArrayDeque<Event> answers = new ArrayDeque<>();
     private long now = 1_000_000_000L;
     long session;
+    /** Whether the peer is of a release that can be asked for reads. */
+    boolean peerAnswersReads = true;
     /** The lineage word that both copies of {@link #paired} have. */
     long sealedAs;
 
@@ -191,7 +193,7 @@ final class Bench {
 
     /** A link comes up and both say hello. */
     Bench linked(Role role, CopyState state, long epoch, long word, long life) {
-        on(new Event.LinkUp(peer()));
+        on(new Event.LinkUp(peer(), peerAnswersReads));
         long seed = sent(Message.Hello.class).getLast().seed();
         boolean lower = self.compareTo(peer()) < 0;
         session = Words.positive(Words.mix(lower ? seed : PEER_SEED, lower ? PEER_SEED : seed));
@@ -247,7 +249,12 @@ final class Bench {
 
     /** An active at epoch 9 with b in sync, b's life {@link #PEER_LIFE}. */
     static Bench paired() {
+        return paired(true);
+    }
+
+    static Bench paired(boolean peerAnswersReads) {
         Bench bench = alone();
+        bench.peerAnswersReads = peerAnswersReads;
         bench.linked(Role.IDLE, CopyState.BLANK, 0, 0, PEER_LIFE);
         bench.says(new Message.Attached(8, bench.session));
         bench.fill();

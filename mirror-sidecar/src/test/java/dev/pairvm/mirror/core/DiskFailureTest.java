@@ -139,6 +139,19 @@ class DiskFailureTest {
     }
 
     @Test
+    void anOlderPeerThatCanNotBeAskedTakesTheGuestOver() {
+        Bench active = Bench.paired(false);
+        active.passWithPeer(50).clear().storeKeepsStill = true;
+        active.on(new Event.ReadReceived(3, 0, 0, 4096));
+        active.on(new LocalFailed(active.last(Effect.ReadLocal.class).io(), EIO, LocalFailed.Kind.READ, 0));
+        assertThat(active.sent(Message.Read.class)).isEmpty();
+        assertThat(active.wished().active()).isEqualTo(Bench.B);
+        active.applies("v10");
+        assertThat(active.sent(Message.HandedOver.class).getLast().clean()).isFalse();
+        assertThat(active.has(Effect.KillGuest.class)).isTrue();
+    }
+
+    @Test
     void theLastCopyMayNotLeave() {
         Bench active = withoutDisk();
         active.on(new Event.LeaveRequested(Bench.B));
