@@ -1,7 +1,10 @@
 package dev.pairvm.mirror.nbd;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import io.netty.channel.epoll.EpollIoHandler;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -203,6 +206,51 @@ class ChangedBlocksTest {
             assert backup(image, "g9", "g10") == 0
             print("backups add up", copied)
             """;
+
+    /** Begun before the record and landed after it: a backup that has read the old bytes by then must hear of it. */
+    @Test
+    void aWriteThatWasUnderWayWhenTheRecordBeganIsDirty() throws Exception {
+        try (ServerFixture fixture = new ServerFixture(EpollIoHandler.newFactory(), NbdLimits.DEFAULT);
+                TestClient guest = TestClient.opened(fixture.address(), "root", true);
+                TestClient backup = TestClient.greeted(fixture.address())) {
+            fixture.backend.hold();
+            guest.send(1, 0, 10L * GRANULE, 4096, new byte[4096]);
+            guest.send(4, 0, 20L * GRANULE, 4096);
+            await().until(() -> fixture.backend.held() == 2);
+            backup.option(8, new byte[0]);
+            backup.optionReply();
+            backup.structured = true;
+            backup.option(10, TestClient.metaQuery("root", "pairvm:begin:b"));
+            assertThat(backup.optionReplies()).hasSize(2);
+            backup.option(10, TestClient.metaQuery("root", "qemu:dirty-bitmap:b", "base:allocation"));
+            assertThat(backup.optionReplies()).hasSize(3);
+            backup.go("root");
+            fixture.onLoop(fixture.backend::release);
+            guest.reply(0);
+            guest.reply(0);
+            backup.send(7, 0, 0, 30L * GRANULE);
+            TestClient.Reply allocation = backup.reply(0);
+            assertThat(allocation.flags()).as("another context follows").isZero();
+            assertThat(ByteBuffer.wrap(allocation.data()).getInt()).isEqualTo(1);
+            TestClient.Reply changes = backup.reply(0);
+            assertThat(changes.flags()).as("the last").isEqualTo(1);
+            ByteBuffer said = ByteBuffer.wrap(changes.data());
+            assertThat(said.getInt()).isEqualTo(2);
+            int[] expected = {10 * GRANULE, 0, GRANULE, 1, 9 * GRANULE, 0, GRANULE, 1, 9 * GRANULE, 0};
+            int[] extents = new int[expected.length];
+            said.asIntBuffer().get(extents);
+            assertThat(extents).isEqualTo(expected);
+            assertThat(said.remaining()).isEqualTo(4 * expected.length);
+        }
+    }
+
+    /** A guest's client that leaves is told to the disk; a backup's is not, for what the guest waits for goes on. */
+    @Test
+    void aBackupThatLeavesIsNotTakenForTheGuest() {
+        FakeBackend disk = new FakeBackend(1 << 20);
+        new BackupView(disk, () -> false).clientGone(0);
+        assertThat(disk.calls).isEmpty();
+    }
 
     /** The record itself: never clean where something changed, and as long as it must be, not longer. */
     @Test

@@ -224,7 +224,8 @@ class HostileClientsTest {
             try (TestClient again = TestClient.opened(fixture.address(), "root", true)) {
                 assertThat(again.error(3, 0, 0, 0)).isZero();
             }
-            assertThat(fixture.backend.buffers).allMatch(buffer -> buffer.refCnt() == 0);
+            // Buffer objects are used again: the last client's own may be among them until it is gone.
+            await().until(() -> fixture.backend.buffers.stream().allMatch(buffer -> buffer.refCnt() == 0));
         }
     }
 

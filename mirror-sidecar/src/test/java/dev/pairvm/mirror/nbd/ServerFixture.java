@@ -15,6 +15,7 @@ final class ServerFixture implements AutoCloseable {
     static final int SIZE = 40 << 20;
 
     final FakeBackend backend = new FakeBackend(SIZE);
+    final ChangeBitmaps changes = new ChangeBitmaps(SIZE);
     private final MultiThreadIoEventLoopGroup group;
     final EventLoop loop;
     final NbdServer server;
@@ -26,7 +27,7 @@ final class ServerFixture implements AutoCloseable {
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 loop,
                 new NbdExports(List.of(
-                        new NbdExport("root", "the system disk", SIZE, 1, false, backend),
+                        new NbdExport("root", "the system disk", SIZE, 1, false, backend).tracking(changes),
                         NbdExport.readOnly("ro", SIZE, backend),
                         new NbdExport("blocky", "", SIZE, 4096, false, backend))),
                 limits);
