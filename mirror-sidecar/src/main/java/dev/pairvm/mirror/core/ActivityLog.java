@@ -47,6 +47,7 @@ final class ActivityLog {
     private final List<Hot> heating = new ArrayList<>();
     private long token;
     private boolean writing;
+    private long writingSince;
     private long uses;
 
     ActivityLog(int limit, Outbox out, Rules rules, DirtyMap dirty, FlushWish flushWish) {
@@ -138,6 +139,11 @@ final class ActivityLog {
         return hot.stream().map(entry -> entry.extent).toList();
     }
 
+    /** When the record that is not durable yet was written, by {@link Outbox#wakingNanos}; 0 if there is none. */
+    long writingSince() {
+        return writing ? writingSince : 0;
+    }
+
     boolean owns(long answered) {
         return writing && answered == token;
     }
@@ -218,6 +224,7 @@ final class ActivityLog {
         }
         token = out.token();
         writing = true;
+        writingSince = out.wakingNanos();
         out.emit(new Effect.PersistActivityLog(token, wanted, cool, masks));
     }
 

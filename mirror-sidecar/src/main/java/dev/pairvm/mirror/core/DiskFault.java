@@ -11,8 +11,15 @@ import java.util.Map;
  * @param disk index of the disk, or {@link Event.LocalFailed#NO_DISK}
  */
 record DiskFault(Event.LocalFailed.Kind kind, int errno, int disk) {
+    private static final int ETIMEDOUT = 110;
+
     static DiskFault of(Event.LocalFailed failed) {
         return new DiskFault(failed.kind(), failed.errno(), failed.disk());
+    }
+
+    /** It did not fail, it did not answer: to the guest that is the same. */
+    static DiskFault stuck(Event.LocalFailed.Kind kind, int disk) {
+        return new DiskFault(kind, ETIMEDOUT, disk);
     }
 
     String sentence() {

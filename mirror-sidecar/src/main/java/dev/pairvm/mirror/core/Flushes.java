@@ -15,6 +15,7 @@ final class Flushes {
         long io;
         long seq;
         long sentAt;
+        long localSince;
         boolean localDone;
         boolean peerDone;
 
@@ -67,6 +68,7 @@ final class Flushes {
             batch.localDone = true;
         } else {
             batch.io = out.token();
+            batch.localSince = out.wakingNanos();
             out.emit(new Effect.FlushLocal(batch.io, disk));
         }
     }
@@ -144,6 +146,16 @@ final class Flushes {
                 begin(batch.disk);
             }
         }
+    }
+
+    /** A disk whose local flush began before this, by {@link Outbox#wakingNanos}, and has not ended; -1 if there is none. */
+    int stuckDisk(long before) {
+        for (Batch batch : running) {
+            if (batch != null && !batch.localDone && batch.localSince < before) {
+                return batch.disk;
+            }
+        }
+        return -1;
     }
 
     /** Age in nanoseconds of the oldest flush that the follower has not confirmed, 0 if none. */

@@ -3,6 +3,7 @@ package dev.pairvm.mirror.core;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The guest's requests at the lead. A write goes: range lock, extents hot, then to the peer and to the local store beside each
@@ -133,6 +134,7 @@ final class GuestIo {
             peerReads.ask(op);
         } else {
             op.begun = true;
+            op.localSince = out.wakingNanos();
             op.io = out.token();
             byIo.put(op.io, op);
             out.emit(new Effect.ReadLocal(op.io, op.request, op.disk, op.offset, (int) op.length));
@@ -153,6 +155,7 @@ final class GuestIo {
         sendToPeer(op);
         op.io = out.token();
         byIo.put(op.io, op);
+        op.localSince = out.wakingNanos();
         localWrites.begun();
         out.emit(new Effect.WriteLocal(op.io, op.request, op.disk, op.offset, (int) op.length, op.zero, op.fua));
     }
@@ -292,6 +295,31 @@ final class GuestIo {
             op.localDone = true;
         });
         peerReads.pump();
+    }
+
+    /** What the local store has been asked for longest and has not answered for this long, in nanoseconds awake; null if nothing. */
+    @Nullable
+    DiskFault stuck(long nanos) {
+        long before = out.wakingNanos() - nanos;
+        if (log.writingSince() != 0 && log.writingSince() < before) {
+            return DiskFault.stuck(Event.LocalFailed.Kind.METADATA, Event.LocalFailed.NO_DISK);
+        }
+        int flushing = flushes.stuckDisk(before);
+        if (flushing >= 0) {
+            return DiskFault.stuck(Event.LocalFailed.Kind.FLUSH, flushing);
+        }
+        for (RangeLocks disk : locks) {
+            for (RangeLocks.Holder holder : disk.all()) {
+                if (holder instanceof GuestRequest op
+                        && op.localSince != 0
+                        && op.localSince < before
+                        && byIo.get(op.io) == op) {
+                    return DiskFault.stuck(
+                            op.isWrite() ? Event.LocalFailed.Kind.WRITE : Event.LocalFailed.Kind.READ, op.disk);
+                }
+            }
+        }
+        return null;
     }
 
     boolean withoutDisk() {

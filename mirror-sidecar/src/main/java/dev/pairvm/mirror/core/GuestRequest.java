@@ -21,6 +21,9 @@ final class GuestRequest extends RangeLocks.Holder {
     /** That write is under way; the range stays locked. */
     boolean repairing;
 
+    /** When the local store was asked, by {@link Outbox#wakingNanos}; 0 while it is not. */
+    long localSince;
+
     boolean answered;
     int errno;
 

@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * follows it is {@link Followed}'s matter, the guest's requests {@link GuestIo}'s.
  */
 final class Lead {
+    /** An operation of the local store that takes longer puts the copy out, if a peer has everything. */
+    static final long STUCK_NANOS = 5_000_000_000L;
+
     private final Side side;
     private final Effect.StartCause cause;
     private final DirtyMap dirty;
@@ -379,6 +382,7 @@ final class Lead {
             return;
         }
         followed.tick();
+        judgeDisk();
         boolean waited = ready || side.out.now() >= awaitUntil;
         if (waited && !ready && attachedLink() != null && side.out.now() >= reconcileUntil) {
             followed.lose("comparing takes too long; it is filled while the guest runs instead");
@@ -391,6 +395,19 @@ final class Lead {
             side.desk.readOften();
         }
         serveIfAllowed();
+    }
+
+    /**
+     * A device that does not answer is as good as broken while another has everything. Without one the guest waits: there is nothing to
+     * gain. What it still has under way may land late; nothing is filled from or into this copy in this life any more.
+     */
+    private void judgeDisk() {
+        if (serving() && !diskFailed && inSyncLink() != null && peerAnswersReads()) {
+            DiskFault stuck = io.stuck(STUCK_NANOS);
+            if (stuck != null) {
+                failDisk(stuck);
+            }
+        }
     }
 
     /** Asks the arbiter to go on without the others. */

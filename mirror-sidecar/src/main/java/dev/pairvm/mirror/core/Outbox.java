@@ -7,11 +7,16 @@ final class Outbox {
     private static final long NANOS_PER_MILLI = 1_000_000;
 
     private @Nullable EffectSink sink;
+    /** A longer gap between two steps was this process' own pause, not somebody else's slowness. */
+    private static final long LONGEST_GAP_NANOS = 100 * NANOS_PER_MILLI;
+
     private long now;
+    private long waking;
     private long tokens;
 
     void begin(long at, EffectSink to) {
         ProtocolBugException.check(at >= now, "time does not run backwards", now - at);
+        waking += now == 0 ? 0 : Math.min(at - now, LONGEST_GAP_NANOS);
         now = at;
         sink = to;
     }
@@ -31,6 +36,14 @@ final class Outbox {
     /** CLOCK_BOOTTIME of the running step in nanoseconds. */
     long now() {
         return now;
+    }
+
+    /**
+     * Nanoseconds that this process has been awake, roughly: for judging others by their lateness. After a pause of the process, or of
+     * its host, answers that came long ago are still to be taken.
+     */
+    long wakingNanos() {
+        return waking;
     }
 
     /** The time this many milliseconds from now. */

@@ -74,6 +74,11 @@ final class RangeLocks {
         List.copyOf(holders).forEach(action);
     }
 
+    /** All holders in order of arrival, to look at. */
+    List<Holder> all() {
+        return java.util.Collections.unmodifiableList(holders);
+    }
+
     int size() {
         return holders.size();
     }

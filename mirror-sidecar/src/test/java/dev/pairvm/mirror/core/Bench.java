@@ -40,9 +40,13 @@ final class Bench {
     long sealedAs;
 
     Bench(CopyId self) {
+        this(self, false);
+    }
+
+    Bench(CopyId self, boolean suspendOnSlowPeer) {
         this.self = self;
-        core = new PairCore(
-                new CoreConfig("uid-m", self, DISKS, Timing.DEFAULT, false, 4, 99, CoreConfig.Waits.DEFAULT));
+        core = new PairCore(new CoreConfig(
+                "uid-m", self, DISKS, Timing.DEFAULT, suspendOnSlowPeer, 4, 99, CoreConfig.Waits.DEFAULT));
     }
 
     static ArbiterRecord arbiter(long epoch, CopyId active, CopyId... inSync) {
@@ -112,6 +116,12 @@ final class Bench {
             now += Math.min(25, left) * 1_000_000;
             on(new Event.Tick());
         }
+        return this;
+    }
+
+    /** Time passes in which this process slept. */
+    Bench jump(long millis) {
+        now += millis * 1_000_000;
         return this;
     }
 
@@ -242,7 +252,11 @@ final class Bench {
 
     /** An active alone at epoch 8. */
     static Bench alone() {
-        Bench bench = new Bench(A).started(superblock(A, CopyState.IN_SYNC, 7, 5), false);
+        return started(new Bench(A));
+    }
+
+    private static Bench started(Bench bench) {
+        bench.started(superblock(A, CopyState.IN_SYNC, 7, 5), false);
         bench.reads(arbiter(7, A, A), "v7").applies("v8");
         return bench;
     }
@@ -255,6 +269,15 @@ final class Bench {
     static Bench paired(boolean peerAnswersReads) {
         Bench bench = alone();
         bench.peerAnswersReads = peerAnswersReads;
+        return joined(bench);
+    }
+
+    /** The same under {@code slowPeer: Suspend}. */
+    static Bench strict() {
+        return joined(started(new Bench(A, true)));
+    }
+
+    private static Bench joined(Bench bench) {
         bench.linked(Role.IDLE, CopyState.BLANK, 0, 0, PEER_LIFE);
         bench.says(new Message.Attached(8, bench.session));
         bench.fill();

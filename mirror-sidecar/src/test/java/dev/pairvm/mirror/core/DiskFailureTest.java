@@ -152,6 +152,51 @@ class DiskFailureTest {
     }
 
     @Test
+    void aDeviceThatDoesNotAnswerForFiveSecondsIsOut() {
+        Bench active = paired();
+        active.writes(2, 0, 4096).says(ack(active)).on(new Event.FlushReceived(3, 0));
+        active.says(new Message.FlushAck(
+                9, active.session, active.sent(Message.Flush.class).getLast().seq()));
+        active.passWithPeer(4_900);
+        assertThat(active.has(Effect.CasArbiter.class)).isFalse();
+        active.passWithPeer(200);
+        assertThat(active.wished().inSync()).containsExactly(Bench.B);
+        active.applies("v10");
+        assertThat(active.replied(2) && active.replied(3)).isTrue();
+        active.on(new Event.LocalWriteDone(active.last(Effect.WriteLocal.class).io()));
+        assertThat(active.all(Effect.ReplyToGuest.class)).as("answered once").hasSize(2);
+    }
+
+    @Test
+    void aPauseOfThisProcessIsNotTheDevicesFault() {
+        Bench active = paired();
+        active.writes(2, 0, 4096).says(ack(active));
+        for (int pauses = 0; pauses < 5; pauses++) {
+            active.jump(3_000).granted().passWithPeer(25);
+        }
+        assertThat(active.core.view().problems()).extracting(Problem::kind).doesNotContain(Problem.Kind.DISK_FAILED);
+    }
+
+    @Test
+    void alonePatienceWithTheDeviceHasNoEnd() {
+        Bench active = Bench.alone().clear();
+        active.storeKeepsStill = true;
+        active.on(new Event.FlushReceived(3, 0)).pass(20_000);
+        assertThat(active.core.role()).isEqualTo(Role.ACTIVE);
+        assertThat(active.has(Effect.CasArbiter.class)).isFalse();
+    }
+
+    @Test
+    void aStrictPairWaitsForASlowPeer() {
+        Bench active = Bench.strict();
+        active.passWithPeer(100).writes(1, 0, 4096).passWithPeer(20_000);
+        assertThat(active.has(Effect.CasArbiter.class)).as("nobody is dropped").isFalse();
+        assertThat(active.replied(1)).isFalse();
+        active.says(ack(active));
+        assertThat(active.replied(1)).isTrue();
+    }
+
+    @Test
     void theLastCopyMayNotLeave() {
         Bench active = withoutDisk();
         active.on(new Event.LeaveRequested(Bench.B));

@@ -243,6 +243,30 @@ class FailingDiskTest {
     }
 
     @Test
+    void aDeviceThatStallsForLongIsOutAfterFiveSeconds() throws Exception {
+        FaultyDevice device = device();
+        MirrorPair pair = activeOn(device);
+        write(pair, 0);
+        device.stall();
+        long began = System.nanoTime();
+        pair.flush(pair.a);
+        assertThat(System.nanoTime() - began)
+                .as("nanoseconds that the guest waited")
+                .isBetween(4_000_000_000L, 9_500_000_000L);
+        awaitServedByPeer(pair);
+        assertThat(facts(pair)).containsEntry("errno", "110");
+        assertGoesOn(pair, 1);
+        while (System.nanoTime() - began < 10_000_000_000L) {
+            Thread.sleep(50);
+        }
+        device.resume();
+        assertReadsBack(pair, 0);
+        assertThat(pair.record().inSync())
+                .as("it answers again, and is not believed")
+                .containsExactly(B);
+    }
+
+    @Test
     void aDeviceThatStallsDelaysTheGuestAndCostsNoCopy() throws Exception {
         FaultyDevice device = device();
         MirrorPair pair = activeOn(device);
