@@ -58,10 +58,10 @@ test-lab: ## the lab's own test: pods, networks, volumes, kill, cut, and that no
 	$(LAB) selftest
 e2e: image-tools ## scenarios with real guests: [SCENARIO=HostLossL2] [CLUSTER=lab|kind|existing] [KUBECONFIG=...] [ARGS=-D...]
 	$(JDK) e2e/scenarios.sh $(or $(CLUSTER),lab) $(or $(SCENARIO),all)
-sim: ready ## the pair protocol in the simulator: [SEEDS=2000] [FROM=1]
-	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest=SimulationTest -Dsurefire.failIfNoSpecifiedTests=false -Dsim.seeds=$(or $(SEEDS),2000) -Dsim.from=$(or $(FROM),1) $(ARGS)
-model: ready ## the pair protocol under the model checker, with the mutations that it must catch
-	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest='*Model*' -Dsurefire.failIfNoSpecifiedTests=false $(ARGS)
+sim: ready ## the pair protocol in the simulator: [SEEDS=5000] [FROM=1]
+	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest=SimulationTest -Dsurefire.failIfNoSpecifiedTests=false -Dsim.seeds=$(or $(SEEDS),5000) -Dsim.from=$(or $(FROM),1) $(ARGS)
+model: ready ## the pair protocol under the model checker at full bounds, with the mutations that it must catch
+	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest='*Model*' -Dmodel.full=true -Dsurefire.failIfNoSpecifiedTests=false $(ARGS)
 bench: image-tools ## measure beside others: SHAPE=disk|footprint [ARGS=...]
 	@[ -n "$(SHAPE)" ] || { echo "SHAPE is missing: make bench SHAPE=disk or SHAPE=footprint" >&2; exit 1; }
 	$(JDK) e2e/bench/bench.sh $(SHAPE) $(ARGS)

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -75,7 +76,10 @@ final class CasDesk {
     private final Listener listener;
     private final List<Attempt> open = new ArrayList<>();
     private final Map<Long, Attempt> asked = new HashMap<>();
-    private String pinnedUid;
+    private final Supplier<String> pinnedUid;
+    /** The object last seen; not yet believed in if none is pinned. */
+    private String uid = "";
+
     private @Nullable ArbiterRecord known;
     private String version = "";
     private long knownAt;
@@ -88,7 +92,7 @@ final class CasDesk {
     private @Nullable Wish wish;
     private @Nullable Boolean reachable;
 
-    CasDesk(CoreConfig config, Outbox out, Rules rules, Listener listener, String pinnedUid) {
+    CasDesk(CoreConfig config, Outbox out, Rules rules, Listener listener, Supplier<String> pinnedUid) {
         this.config = config;
         this.out = out;
         this.rules = rules;
@@ -101,8 +105,9 @@ final class CasDesk {
         return known;
     }
 
+    /** The object that {@link #known} is of; what is not pinned durably may turn out to be another's. */
     String uid() {
-        return pinnedUid;
+        return uid;
     }
 
     @Nullable
@@ -263,12 +268,23 @@ final class CasDesk {
         observe(event.arbiter(), event.version(), event.uid(), event.token());
     }
 
-    private void observe(ArbiterRecord arbiter, String seenVersion, String uid, long token) {
+    /** Whether the record is of the object that this copy's data belong to. A copy that has none yet takes what it sees last. */
+    private boolean isOurs(String seen) {
+        String expected = pinnedUid.get();
+        if (expected.isEmpty() && !uid.equals(seen) && open.isEmpty()) {
+            known = null;
+            others = null;
+            return true;
+        }
+        return seen.equals(expected.isEmpty() ? uid : expected);
+    }
+
+    private void observe(ArbiterRecord arbiter, String seenVersion, String seenUid, long token) {
         if (token <= knownAt) {
             return;
         }
-        if (!pinnedUid.isEmpty() && !pinnedUid.equals(uid)) {
-            listener.trouble(Problem.Kind.ARBITER_LOST, "expected object " + pinnedUid + ", found " + uid);
+        if (!isOurs(seenUid)) {
+            listener.trouble(Problem.Kind.ARBITER_LOST, "expected object " + pinnedUid.get() + ", found " + seenUid);
             return;
         }
         ArbiterRecord before = known;
@@ -277,7 +293,7 @@ final class CasDesk {
                     Problem.Kind.ARBITER_ROLLBACK, "epoch went from " + before.epoch() + " to " + arbiter.epoch());
             return;
         }
-        pinnedUid = uid;
+        uid = seenUid;
         healthy();
         if (before != null && seenVersion.equals(version)) {
             if (!rules.unchangedVersionProvesNothing()) {

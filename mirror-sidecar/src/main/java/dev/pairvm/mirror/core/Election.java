@@ -229,7 +229,9 @@ final class Election {
             case HAND_OVER -> at.ifLeading(l -> l.handOver().again());
             case WITHOUT_DISK, FAIL_OVER -> at.ifLeading(Lead::goOnWithoutDisk);
             // These are wished again by the tick, or by the read, if what they need is still so.
-            case SHRINK, GROW, KEEP, PROMOTE -> {}
+            // A shrink may have been wished to settle a hand-over whose peer was lost; that is dead with it.
+            case SHRINK -> at.ifLeading(l -> l.handOver().again());
+            case GROW, KEEP, PROMOTE -> {}
         }
     }
 

@@ -78,7 +78,7 @@ final class Following {
             return "this copy failed";
         }
         if (at.stopping) {
-            return "this mirror is at.stopping";
+            return "this mirror is stopping";
         }
         if (side.desk.inDoubt()) {
             return "a promotion is in doubt";
@@ -109,7 +109,13 @@ final class Following {
         }
         persisting = true;
         boolean fill = wanted.kind() == Message.AttachKind.RESYNC;
-        String uid = side.desk.uid();
+        // A replaced object is believed by nobody who knows the old one; a blank copy knows none, so the lead's word
+        // decides.
+        ArbiterRecord known = side.desk.known();
+        boolean same = known != null
+                && known.epoch().equals(wanted.arbiter().epoch())
+                && known.nonce().equals(wanted.arbiter().nonce());
+        String uid = same ? side.desk.uid() : "";
         side.superblock.change(
                 durable -> {
                     Superblock next = durable.seen(new Epoch(wanted.epoch())).pinned(uid);

@@ -179,7 +179,7 @@ final class Lead {
         }
         Epoch at = epoch;
         Lineage data = lineage;
-        side.superblock.change(durable -> durable.inSyncAt(at, data), () -> {
+        side.superblock.change(durable -> durable.inSyncAt(at, data).pinned(side.desk.uid()), () -> {
             if (!over && at.equals(epoch)) {
                 settling = false;
                 then.run();

@@ -44,7 +44,8 @@ final class Side {
                         Lineage.BLANK,
                         false));
         this.superblock = new SuperblockDesk(out, found);
-        this.desk = new CasDesk(config, out, rules, listener, found.arbiterUid());
+        this.desk = new CasDesk(
+                config, out, rules, listener, () -> superblock.durable().arbiterUid());
         this.foundHot = started.hot();
         this.foundDirty = started.dirty();
         if (started.guestAlive()) {

@@ -52,6 +52,25 @@ class HandOverTest {
         assertThat(active.has(Effect.ResumeGuest.class)).isFalse();
     }
 
+    /** Seed 3251: the guest stayed suspended for good. */
+    @Test
+    void aHandOverInDoubtWithoutItsPeerEndsWhenTheVersionMoves() {
+        Bench active = decided();
+        active.on(new Event.CasUnresolved(active.last(Effect.CasArbiter.class).token(), "timeout"));
+        active.on(new Event.LinkDown(Bench.B, Event.LinkDown.Cause.LOST)).pass(250);
+        assertThat(active.wished().inSync()).as("a shrink settles it").containsExactly(Bench.A);
+        active.on(new Event.CasConflict(
+                active.last(Effect.CasArbiter.class).token(),
+                Bench.arbiter(9, Bench.A, Bench.A, Bench.B),
+                "v9-address",
+                "uid-l"));
+        assertThat(active.has(Effect.ResumeGuest.class)).isTrue();
+        active.clear().pass(250);
+        assertThat(active.wished().inSync()).containsExactly(Bench.A);
+        active.applies("v10");
+        assertThat(active.core.role()).isEqualTo(Role.ACTIVE);
+    }
+
     @Test
     void aPeerThatIsNotInSyncIsRefused() {
         Bench active = Bench.alone();

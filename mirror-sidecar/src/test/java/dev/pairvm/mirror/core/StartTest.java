@@ -102,4 +102,29 @@ class StartTest {
         assertThat(mirror.has(Effect.PersistSuperblock.class)).isFalse();
         assertThat(mirror.core.view().problems()).extracting(Problem::kind).contains(Problem.Kind.FOREIGN_DISK);
     }
+
+    /** Seed 4415: a new volume believed in an object that somebody had made meanwhile, and could never lead again. */
+    @Test
+    void aBlankCopyDoesNotPinAnArbiterThatItsLeadDoesNotKnow() {
+        Bench blank = new Bench(Bench.B).startedBlank();
+        long token = blank.last(Effect.ReadArbiter.class).token();
+        blank.on(new Event.ArbiterRead(token, Bench.arbiter(1, Bench.A, Bench.A), "1", "uid-other"));
+        blank.linked(Role.ACTIVE, CopyState.IN_SYNC, 8, 5, Bench.PEER_LIFE);
+        blank.says(new Message.Attach(8, blank.session, Message.AttachKind.RESYNC, Bench.arbiter(8, Bench.A, Bench.A)));
+        assertThat(blank.last(Effect.PersistSuperblock.class).superblock().arbiterUid())
+                .isEmpty();
+    }
+
+    @Test
+    void aBlankCopyTakesTheArbiterThatItSeesLast() {
+        Bench blank = new Bench(Bench.B).startedBlank();
+        long token = blank.last(Effect.ReadArbiter.class).token();
+        blank.on(new Event.ArbiterRead(token, Bench.arbiter(1, Bench.A, Bench.A), "1", "uid-other"));
+        blank.pass(600).reads(Bench.arbiter(8, Bench.A, Bench.A), "v8");
+        assertThat(blank.core.view().problems()).isEmpty();
+        blank.linked(Role.ACTIVE, CopyState.IN_SYNC, 8, 5, Bench.PEER_LIFE);
+        blank.says(new Message.Attach(8, blank.session, Message.AttachKind.RESYNC, Bench.arbiter(8, Bench.A, Bench.A)));
+        assertThat(blank.last(Effect.PersistSuperblock.class).superblock().arbiterUid())
+                .isEqualTo("uid-l");
+    }
 }

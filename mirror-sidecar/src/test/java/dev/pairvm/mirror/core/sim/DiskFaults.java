@@ -133,7 +133,7 @@ final class DiskFaults {
      * and had said so of itself when the other disk failed: it stays as it is until a human decides.
      */
     void checkServed(Sim sim) {
-        if (!any() || sim.diskErrorsSeen() || sim.world.branches.containsKey(World.Branch.BLANK_DISK)) {
+        if (!any() || sim.diskErrorsSeen() || sim.world.faults.containsKey(Fault.BLANK_DISK)) {
             return;
         }
         boolean good = sim.nodes.stream()

@@ -3,14 +3,47 @@ package dev.pairvm.mirror.core.sim;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.mirror.core.CopyState;
 import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.core.Role;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
 
 /** What goes wrong, and when it stops. Each seed prefers some faults, so that rare combinations come up. */
 final class Faults {
+    private static final List<String> PHASES = List.of(
+            "CasArbiter",
+            "PersistSuperblock",
+            "PersistActivityLog",
+            "ClearBookkeeping",
+            "FlushLocal",
+            "HashLocal",
+            "SendChunk",
+            "StopGranting",
+            "SetBeacons",
+            "BeginHandOver",
+            "StartGuest",
+            "KillGuest",
+            "FreezeGuest",
+            "Hello",
+            "Attach",
+            "Attached",
+            "EpochChanged",
+            "HashReply",
+            "Seal",
+            "Sealed",
+            "Outdate",
+            "Outdated",
+            "HandedOver",
+            "FlushAck");
+
+    private static final long REPAIR_NANOS = 4_000 * World.MILLI;
+
     private final Sim sim;
     private final World world;
-    private final int[] weights = new int[17];
+    private final Map<Fault, Integer> weights = new EnumMap<>(Fault.class);
     private boolean on;
     private boolean wiped;
+    private long repairedAt;
 
     Faults(Sim sim) {
         this.sim = sim;
@@ -19,12 +52,11 @@ final class Faults {
 
     void begin() {
         on = true;
-        for (int i = 0; i < weights.length; i++) {
-            weights[i] = world.oneIn(3) ? 5 : 1;
+        for (Fault fault : Fault.values()) {
+            boolean known = world.oneIn(fault.rarity);
+            int rare = fault == Fault.DISK_FAULT ? 12 : fault.rarity >= 4 ? 3 : 1;
+            weights.put(fault, !known ? 0 : world.oneIn(3) ? Math.max(5, rare) : rare);
         }
-        weights[14] = world.oneIn(10) ? 8 : 0;
-        weights[15] = world.oneIn(12) ? 8 : 0;
-        weights[16] = world.oneIn(6) ? 6 : 0;
         next();
     }
 
@@ -38,115 +70,170 @@ final class Faults {
     }
 
     private void strike() {
-        int total = 0;
-        for (int weight : weights) {
-            total += weight;
+        int pick = world.below(
+                weights.values().stream().mapToInt(Integer::intValue).sum());
+        for (Map.Entry<Fault, Integer> weight : weights.entrySet()) {
+            pick -= weight.getValue();
+            if (pick < 0) {
+                Fault fault = weight.getKey();
+                SimNode node = sim.nodes.get(world.below(2));
+                if (world.tracing()) {
+                    world.say("fault", fault + " at " + node.copy);
+                }
+                if (strike(fault, node)) {
+                    world.struck(fault);
+                }
+                return;
+            }
         }
-        int pick = world.below(total);
-        int kind = 0;
-        while (pick >= weights[kind]) {
-            pick -= weights[kind++];
-        }
-        strike(kind, sim.nodes.get(world.below(2)));
     }
 
-    private void strike(int kind, SimNode node) {
+    /** Whether it could be done. */
+    private boolean strike(Fault fault, SimNode node) {
         int side = sim.nodes.indexOf(node);
-        world.say("fault", kind + " at " + node.copy);
-        switch (kind) {
-            case 0 -> crashNode(node, false);
-            case 1 -> crashProcess(node);
-            case 2 -> cut(new int[] {0, 1}, World.Branch.LINK_CUT);
-            case 3 -> cut(new int[] {side}, World.Branch.ONE_WAY_CUT);
-            case 4 -> {
-                world.met(World.Branch.LINK_RESET);
-                sim.net.reset();
+        switch (fault) {
+            case NODE_CRASH -> {
+                return crashNode(node, false);
             }
-            case 5 -> arbiterOut(node, world.oneIn(3));
-            case 6 -> {
-                if (node.up) {
-                    world.met(World.Branch.NODE_PAUSE);
-                    node.pausedUntil = world.now() + (long) (world.between(20, 1500) * World.MILLI);
-                }
+            case BLANK_DISK -> {
+                return crashNode(node, true);
             }
-            case 7 -> {
-                SimMirror mirror = node.mirror;
-                if (mirror != null) {
-                    world.met(World.Branch.LOOP_STALL);
-                    mirror.stalledUntil = world.now() + (long) (world.between(20, 900) * World.MILLI);
-                }
+            case BOTH_LOSE_POWER -> {
+                boolean first = crashNode(sim.nodes.get(0), false);
+                return crashNode(sim.nodes.get(1), false) && first;
             }
-            case 8 -> sim.arbiter.addressLine(node.copy);
-            case 9 -> order(node);
-            case 10 -> {
-                // Everything at once: the host is cut off from link and arbiter.
-                arbiterOut(node, false);
-                cut(new int[] {0, 1}, World.Branch.LINK_CUT);
+            case PROCESS_CRASH -> {
+                return crashProcess(node);
             }
-            case 11 -> {
+            case KILLED_IN_PHASE -> node.killIn = PHASES.get(world.below(PHASES.size()));
+            case STOPPED_IN_ORDER -> {
+                return stop(node);
+            }
+            case GUEST_CRASH -> {
+                return sim.crashGuest(node);
+            }
+            case LINK_CUT -> cut(0, 1);
+            case ONE_WAY_CUT -> cut(side, side);
+            case LINK_RESET -> sim.net.reset();
+            case SLOW_LINK -> {
                 sim.slowLink = true;
                 world.afterMillis(world.between(100, 3000), () -> sim.slowLink = false);
             }
-            case 12 -> {
-                world.met(World.Branch.DISK_STALL);
+            case HOST_ISOLATED -> {
+                arbiterOut(node, false);
+                cut(0, 1);
+            }
+            case NODE_PAUSE -> {
+                node.pausedUntil = until(20, world.oneIn(5) ? 5_000 : 1_500);
+                return node.up;
+            }
+            case LOOP_STALL -> {
+                SimMirror mirror = node.mirror;
+                if (mirror != null) {
+                    mirror.stalledUntil = until(20, 900);
+                }
+                return mirror != null;
+            }
+            case ARBITER_OUTAGE -> arbiterOut(node, world.oneIn(3));
+            case ARBITER_THROTTLED -> mask(SimArbiter.Mask.THROTTLED);
+            case ARBITER_MISSING -> mask(SimArbiter.Mask.MISSING);
+            case ARBITER_MALFORMED -> mask(SimArbiter.Mask.MALFORMED);
+            case ARBITER_REPLACED -> {
+                return knownBeyond(1) && mask(SimArbiter.Mask.REPLACED);
+            }
+            case ARBITER_ROLLED_BACK -> {
+                return knownBeyond(sim.arbiter.oldEpoch()) && mask(SimArbiter.Mask.ROLLED_BACK);
+            }
+            case RECORD_EDITED -> sim.arbiter.edit();
+            case ADDRESS_LINE -> sim.arbiter.addressLine(node.copy);
+            case HAND_OVER_ORDER -> {
+                return order(node, new Event.HandOverRequested(sim.other(node).copy));
+            }
+            case LEAVE_ORDER -> {
+                return order(node, new Event.LeaveRequested(sim.other(node).copy));
+            }
+            case SLOW_DISK -> {
                 sim.slowDisk = node;
                 world.afterMillis(world.between(100, 2000), () -> sim.slowDisk = null);
             }
-            case 13 -> {
-                crashNode(sim.nodes.get(0), false);
-                crashNode(sim.nodes.get(1), false);
-            }
-            case 14 -> crashNode(node, true);
-            case 15 -> {
+            case DISK_STALL -> node.diskStalledUntil = until(100, world.oneIn(4) ? 5_000 : 1_500);
+            case DISK_FAULT -> sim.diskFaults.strike(node);
+            case WRITE_ERRORS -> {
                 sim.diskErrors = true;
                 sim.diskErrorsWere = true;
                 world.afterMillis(world.between(100, 600), () -> sim.diskErrors = false);
             }
-            case 16 -> sim.diskFaults.strike(node);
-            default -> throw new IllegalStateException("fault " + kind);
         }
+        return true;
+    }
+
+    private long until(double fromMillis, double toMillis) {
+        return world.now() + (long) (world.between(fromMillis, toMillis) * World.MILLI);
     }
 
     /** Blank disks only where the record does not need them: losing the last good copy is not survivable. */
-    private void crashNode(SimNode node, boolean blank) {
-        if (!node.up) {
-            return;
-        }
-        world.met(World.Branch.NODE_CRASH);
-        node.crash();
+    private boolean crashNode(SimNode node, boolean blank) {
         boolean spare = !sim.arbiter.stored.active().equals(node.copy)
                 && sim.arbiter.stored.inSync().size() == 2;
-        if (blank && spare && !wiped) {
+        if (!node.up || blank && (wiped || !spare)) {
+            return false;
+        }
+        node.crash();
+        if (blank) {
             wiped = true;
-            world.met(World.Branch.BLANK_DISK);
             node.disk.wipe();
             node.disk.replaced = true;
         }
         world.afterMillis(world.between(30, 3500), node::powerOn);
+        return true;
     }
 
-    private void crashProcess(SimNode node) {
-        if (node.mirror != null) {
-            world.met(World.Branch.PROCESS_CRASH);
-            node.crashMirror();
-            world.afterMillis(world.between(30, 1800), node::startMirror);
+    /** The process dies of a chosen effect, now and then with its host. */
+    void killed(SimNode node) {
+        node.killIn = "";
+        if (world.oneIn(2)) {
+            crashNode(node, false);
+        } else {
+            crashProcess(node);
         }
     }
 
-    private void cut(int[] sides, World.Branch branch) {
-        world.met(branch);
-        for (int side : sides) {
-            sim.net.cut[side] = true;
+    private boolean crashProcess(SimNode node) {
+        boolean ran = node.mirror != null;
+        node.crashMirror();
+        world.afterMillis(world.between(30, 1800), node::startMirror);
+        return ran;
+    }
+
+    private boolean stop(SimNode node) {
+        SimMirror mirror = node.mirror;
+        if (mirror == null) {
+            return false;
         }
-        world.afterMillis(world.oneIn(2) ? world.between(20, 400) : world.between(400, 3000), () -> {
-            for (int side : sides) {
-                sim.net.cut[side] = false;
+        mirror.deliver(new Event.StopRequested());
+        world.afterMillis(1_000, () -> {
+            if (node.mirror == mirror) {
+                crashProcess(node);
             }
+        });
+        return true;
+    }
+
+    /** It stopped in order; a new life begins soon. */
+    void exited(SimNode node) {
+        crashProcess(node);
+    }
+
+    private void cut(int from, int to) {
+        sim.net.cut[from] = true;
+        sim.net.cut[to] = true;
+        world.afterMillis(world.oneIn(2) ? world.between(20, 400) : world.between(400, 3000), () -> {
+            sim.net.cut[from] = false;
+            sim.net.cut[to] = false;
         });
     }
 
     private void arbiterOut(SimNode node, boolean both) {
-        world.met(World.Branch.ARBITER_OUTAGE);
         sim.arbiter.silent = world.oneIn(2);
         for (SimNode each : sim.nodes) {
             if (both || each == node) {
@@ -157,12 +244,26 @@ final class Faults {
         }
     }
 
-    private void order(SimNode node) {
+    private boolean mask(SimArbiter.Mask mask) {
+        sim.arbiter.mask = mask;
+        world.afterMillis(world.between(100, 2500), () -> sim.arbiter.mask = SimArbiter.Mask.NONE);
+        return true;
+    }
+
+    /** Both copies know the arbiter, and an epoch above this one: what they must not fall for is a lie to them. */
+    private boolean knownBeyond(long epoch) {
+        return sim.nodes.stream()
+                .allMatch(node -> node.disk.superblock != null
+                        && !node.disk.superblock.arbiterUid().isEmpty()
+                        && node.disk.superblock.maxEpochSeen().value() > epoch);
+    }
+
+    private boolean order(SimNode node, Event order) {
         SimMirror mirror = node.mirror;
         if (mirror != null) {
-            CopyId other = sim.nodes.get(node == sim.nodes.get(0) ? 1 : 0).copy;
-            mirror.deliver(world.oneIn(4) ? new Event.LeaveRequested(other) : new Event.HandOverRequested(other));
+            mirror.deliver(order);
         }
+        return mirror != null;
     }
 
     void end() {
@@ -173,7 +274,9 @@ final class Faults {
         sim.diskFaults.end();
         sim.net.cut[0] = false;
         sim.net.cut[1] = false;
+        sim.arbiter.mask = SimArbiter.Mask.NONE;
         for (SimNode node : sim.nodes) {
+            node.killIn = "";
             sim.arbiter.cut.put(node.copy, false);
             world.afterMillis(100, () -> {
                 node.powerOn();
@@ -182,22 +285,34 @@ final class Faults {
         }
     }
 
+    /** Only a new life comes back after an order to leave. */
+    void repair() {
+        for (SimNode node : sim.nodes) {
+            boolean left = world.branches.containsKey(World.Branch.LEFT)
+                    && !sim.arbiter.stored.active().equals(node.copy)
+                    && !sim.arbiter.stored.inSync().contains(node.copy);
+            SimMirror mirror = node.mirror;
+            if (left && mirror != null && mirror.core.role() == Role.IDLE && world.now() - repairedAt > REPAIR_NANOS) {
+                repairedAt = world.now();
+                node.crashMirror();
+                node.startMirror();
+            }
+        }
+    }
+
     /** L1: with a copy in sync and the arbiter there, the machine runs and the pair is whole again. */
     void checkHealed(boolean whole) {
         boolean failed = sim.nodes.stream()
                 .anyMatch(node -> node.disk.superblock != null && node.disk.superblock.state() == CopyState.FAILED);
-        boolean diskFault = failed || sim.diskFaults.any() || world.branches.containsKey(World.Branch.DISK_ERROR);
-        boolean leftAway = world.branches.containsKey(World.Branch.LEFT);
-        boolean copyLost = wiped;
+        boolean diskFault = failed || sim.diskFaults.any() || sim.diskErrorsSeen();
         Checks.that(
-                whole || diskFault || leftAway || copyLost,
+                whole || diskFault,
                 "L1 the pair is whole again after faults stop",
-                () -> "record " + sim.arbiter.stored + " a "
-                        + (sim.nodes.get(0).mirror == null
-                                ? null
-                                : sim.nodes.get(0).mirror.view()) + " b "
-                        + (sim.nodes.get(1).mirror == null
-                                ? null
-                                : sim.nodes.get(1).mirror.view()));
+                () -> "record " + sim.arbiter.stored + " a " + view(0) + " b " + view(1));
+    }
+
+    private String view(int side) {
+        SimMirror mirror = sim.nodes.get(side).mirror;
+        return mirror == null ? "down" : mirror.view().toString();
     }
 }

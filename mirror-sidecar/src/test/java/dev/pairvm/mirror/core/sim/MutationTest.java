@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The simulator must notice when a rule of the protocol is relaxed: evidence that it would notice a bug there. */
 class MutationTest {
-    private static final int MOST_SEEDS = 4_000;
+    private static final int MOST_SEEDS = 10_000;
 
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")

@@ -48,12 +48,15 @@ final class Oracle {
     }
 
     void acknowledged(int cell, long word, long issued, long at, boolean durable) {
-        for (Value value : List.copyOf(cells.get(cell))) {
+        List<Value> history = cells.get(cell);
+        for (int i = history.size() - 1; i >= 0; i--) {
+            Value value = history.get(i);
             if (value.word == word && value.issued == issued) {
                 value.acked = Math.min(value.acked, at);
                 if (durable) {
                     makeDurable(cell, value);
                 }
+                return;
             }
         }
     }
@@ -79,14 +82,22 @@ final class Oracle {
 
     /** Whether a read issued at that point may return the value. Zeroes may have been written more than once. */
     boolean mayRead(int cell, long word, long readIssued) {
-        return cells.get(cell).stream().anyMatch(value -> value.word == word && notOvertaken(cell, value, readIssued));
+        List<Value> history = cells.get(cell);
+        for (int i = history.size() - 1; i >= 0; i--) {
+            Value value = history.get(i);
+            if (value.word == word && notOvertaken(history, value, readIssued)) {
+                return true;
+            }
+        }
+        return false;
     }
 
-    private boolean notOvertaken(int cell, Value value, long readIssued) {
+    private static boolean notOvertaken(List<Value> history, Value value, long readIssued) {
         if (value.overtaken < readIssued) {
             return false;
         }
-        for (Value later : cells.get(cell)) {
+        for (int i = 0; i < history.size(); i++) {
+            Value later = history.get(i);
             if (value.acked < later.issued && later.acked < readIssued) {
                 return false;
             }
@@ -109,11 +120,19 @@ final class Oracle {
      * carried out once more, for QEMU sends it again when its mirror restarts.
      */
     void seen(int cell, long word, long at) {
-        List<Value> same =
-                cells.get(cell).stream().filter(value -> value.word == word).toList();
-        if (same.size() == 1) {
-            for (Value older : cells.get(cell)) {
-                if (older.acked < same.getFirst().issued) {
+        List<Value> history = cells.get(cell);
+        Value same = null;
+        int count = 0;
+        for (int i = 0; i < history.size(); i++) {
+            if (history.get(i).word == word) {
+                same = history.get(i);
+                count++;
+            }
+        }
+        if (same != null && count == 1) {
+            for (int i = 0; i < history.size(); i++) {
+                Value older = history.get(i);
+                if (older.acked < same.issued) {
                     older.overtaken = Math.min(older.overtaken, at);
                 }
             }

@@ -3,14 +3,15 @@ package dev.pairvm.mirror.core.sim;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.mirror.core.CopyState;
+import dev.pairvm.mirror.core.CoreConfig;
+import dev.pairvm.mirror.core.CountingRules;
 import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Event;
 import dev.pairvm.mirror.core.Mutants;
+import dev.pairvm.mirror.core.PairCore;
 import dev.pairvm.mirror.core.Role;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** One simulated machine on two hosts, its invariants, and the end that it must come to once faults stop. */
@@ -20,22 +21,29 @@ final class Sim {
     /** With a failed disk the pair does not become whole by itself; the guest is served long before. */
     private static final long SERVED_MILLIS = 8_000;
 
+    /** A disk may stall for five seconds, and another five when its mirror tries again. */
+    private static final long ANSWER_MILLIS = 12_000;
+
     private static final long HAND_OVER_MILLIS = 3_000;
 
     final World world;
-    final Mutants mutant;
+    private final Mutants mutant;
+    /** Of both cores, unless a rule is relaxed. */
+    final CountingRules rules = new CountingRules();
+
     final List<Long> diskBytes;
     final int hotExtents;
     final Oracle oracle;
     final List<SimNode> nodes;
     final SimArbiter arbiter;
     final SimNet net;
-    private final Faults faults;
+    final Faults faults;
     final DiskFaults diskFaults;
     boolean calm;
     boolean slowLink;
     boolean diskErrors;
     boolean diskErrorsWere;
+    final boolean suspendOnSlowPeer;
 
     @Nullable
     SimNode slowDisk;
@@ -45,7 +53,7 @@ final class Sim {
 
     private boolean quiet;
     private @Nullable SimGuest moved;
-    private final Map<CopyId, Role> roles = new TreeMap<>();
+    private final @Nullable Role[] roles = new Role[2];
     /** The copies in sync by the record before. */
     private Set<CopyId> listed = Set.of(new CopyId("a"));
 
@@ -58,13 +66,13 @@ final class Sim {
         long first = (6L << 20) + 3L * SimDisk.CELL;
         diskBytes = twoDisks ? List.of(first, (4L << 20) + SimDisk.CELL) : List.of(first + (4L << 20));
         hotExtents = 2 + world.below(3);
+        suspendOnSlowPeer = world.oneIn(6);
         CopyId a = new CopyId("a");
         CopyId b = new CopyId("b");
         nodes = List.of(new SimNode(this, a), new SimNode(this, b));
         oracle = new Oracle(nodes.get(0).disk.cells);
         arbiter = new SimArbiter(world, a, this::recordChanged);
         net = new SimNet(this);
-        diskErrors = false;
         diskFaults = new DiskFaults(world);
         faults = new Faults(this);
     }
@@ -81,6 +89,7 @@ final class Sim {
         long until = world.now() + (diskFaults.any() ? SERVED_MILLIS : HEAL_MILLIS) * World.MILLI;
         while (world.now() < until && !whole()) {
             runFor(100);
+            faults.repair();
         }
         faults.checkHealed(whole());
         if (whole() && world.oneIn(2)) {
@@ -89,9 +98,13 @@ final class Sim {
         diskFaults.checkServed(this);
         quiet = true;
         runFor(1_500);
+        long answered = world.now() + ANSWER_MILLIS * World.MILLI;
+        while (world.now() < answered && !(whole() && answered())) {
+            runFor(100);
+        }
         if (whole()) {
-            checkEqual();
             checkAnswered();
+            checkEqual();
         }
     }
 
@@ -100,8 +113,13 @@ final class Sim {
         runFor(1_000);
         SimNode to = nodes.get(nodes.get(0).copy.equals(arbiter.stored.active()) ? 1 : 0);
         SimMirror from = other(to).mirror;
-        boolean settled =
-                whole() && net.sound() && nodes.stream().allMatch(node -> node.mirror != null && !node.mirror.behind());
+        boolean settled = whole()
+                && !diskFaults.any()
+                && !diskErrorsWere
+                && net.sound()
+                && nodes.stream()
+                        .allMatch(node ->
+                                node.mirror != null && !node.mirror.behind() && node.diskStalledUntil < world.now());
         if (!settled || from == null || !from.knows(arbiter.stored)) {
             return;
         }
@@ -153,7 +171,9 @@ final class Sim {
     /** After each step of a core. */
     void stepped(SimMirror mirror) {
         Role role = mirror.core.role();
-        Role before = roles.put(mirror.copy(), role);
+        int side = mirror.node == nodes.get(0) ? 0 : 1;
+        Role before = roles[side];
+        roles[side] = role;
         if (before != role) {
             world.say(mirror.copy().value(), "is " + role);
             if (role == Role.SUSPENDED) {
@@ -165,18 +185,16 @@ final class Sim {
             }
         }
         int actives = 0;
+        long now = arbiter.stored.epoch().value();
         for (SimNode node : nodes) {
             SimMirror each = node.mirror;
             if (each != null && each.core.role() == Role.ACTIVE) {
                 long epoch = each.core.leadEpoch();
-                actives += epoch == arbiter.stored.epoch().value() ? 1 : 0;
+                actives += epoch == now ? 1 : 0;
             }
             if (node.disk.superblock != null) {
                 long seen = node.disk.superblock.maxEpochSeen().value();
-                Checks.that(
-                        seen <= arbiter.stored.epoch().value(),
-                        "I4 epoch seen is not above the record",
-                        () -> seen + " " + arbiter.stored);
+                Checks.that(seen <= now, "I4 epoch seen is not above the record", () -> seen + " " + arbiter.stored);
             }
         }
         Checks.that(actives <= 1, "I2 two actives", () -> "record " + arbiter.stored);
@@ -263,7 +281,11 @@ final class Sim {
         }
     }
 
-    private SimNode other(SimNode node) {
+    PairCore core(CoreConfig config) {
+        return mutant == Mutants.NONE ? rules.core(config) : mutant.core(config);
+    }
+
+    SimNode other(SimNode node) {
         return nodes.get(node == nodes.get(0) ? 1 : 0);
     }
 
@@ -297,6 +319,10 @@ final class Sim {
 
     private static boolean syncing(SimDisk disk) {
         return disk.superblock == null || disk.superblock.state() == CopyState.SYNCING;
+    }
+
+    private boolean answered() {
+        return nodes.stream().allMatch(node -> node.guest == null || node.guest.drained());
     }
 
     /** L3: whatever the guest asked before it became quiet has been answered. */
@@ -344,15 +370,51 @@ final class Sim {
             node.guest = migrated;
             return;
         }
+        boot(node);
+    }
+
+    private void boot(SimNode node) {
+        // An active that is out of the record serves its peer's disk.
+        SimNode holder = arbiter.stored.inSync().contains(node.copy) ? node : other(node);
         for (int cell = 0; cell < oracle.size(); cell++) {
-            checkCell(node, cell, "I1 and I3 when booted");
-            oracle.booted(cell, node.disk.read(cell));
-            node.disk.setBack[cell] = false;
+            checkCell(holder, cell, "I1 and I3 when booted");
+            oracle.booted(cell, holder.disk.read(cell));
+            holder.disk.setBack[cell] = false;
         }
         for (int cell = 0; cell < oracle.size(); cell++) {
             checkCell(cell, "I3 in-sync peers when booted");
         }
         node.guest = new SimGuest(this, node);
+    }
+
+    /** QEMU ends; the mirror notices its closed connection, and a new one boots when the requests of the old have ended. */
+    boolean crashGuest(SimNode node) {
+        SimGuest guest = node.guest;
+        SimMirror mirror = node.mirror;
+        if (guest == null || mirror == null || guest.moving || guest.paused) {
+            return false;
+        }
+        guest.die();
+        node.guest = null;
+        mirror.deliver(new Event.GuestDisconnected());
+        reboot(node, mirror);
+        return true;
+    }
+
+    private void reboot(SimNode node, SimMirror mirror) {
+        world.afterMillis(world.between(5, 60), () -> {
+            if (node.mirror != mirror
+                    || node.guest != null
+                    || !mirror.core.role().leads()) {
+                return;
+            }
+            if (mirror.core.role() == Role.ACTIVE && mirror.idle() && !node.paused()) {
+                world.met(World.Branch.GUEST_REBOOTED);
+                boot(node);
+            } else {
+                reboot(node, mirror);
+            }
+        });
     }
 
     void moveGuest(SimMirror from) {

@@ -20,6 +20,19 @@ final class SimArbiter {
 
     boolean silent;
     boolean calm;
+    Mask mask = Mask.NONE;
+    private ArbiterRecord old;
+    private String oldVersion = "1";
+
+    /** What mirrors see instead of the truth; nothing is changed meanwhile. */
+    enum Mask {
+        NONE,
+        THROTTLED,
+        MISSING,
+        MALFORMED,
+        REPLACED,
+        ROLLED_BACK
+    }
 
     SimArbiter(World world, CopyId active, Consumer<ArbiterRecord> changed) {
         this.world = world;
@@ -31,6 +44,38 @@ final class SimArbiter {
                 ArbiterRecord.Mode.HA,
                 "provisioned",
                 new TreeMap<>());
+        old = stored;
+    }
+
+    /** Epoch of the record that a roll-back brings to light. */
+    long oldEpoch() {
+        return old.epoch().value();
+    }
+
+    private Event masked(long token, boolean change) {
+        return switch (mask) {
+            case NONE -> throw new IllegalStateException("not masked");
+            case THROTTLED -> new Event.ArbiterUnreachable(token, "429");
+            case MISSING -> new Event.ArbiterMissing(token);
+            case MALFORMED ->
+                change ? new Event.CasUnresolved(token, "500") : new Event.ArbiterMalformed(token, "no epoch");
+            case REPLACED -> {
+                ArbiterRecord fresh = new ArbiterRecord(
+                        ArbiterRecord.PROVISIONED,
+                        stored.active(),
+                        new TreeSet<>(List.of(stored.active())),
+                        ArbiterRecord.Mode.HA,
+                        "again",
+                        new TreeMap<>());
+                yield change
+                        ? new Event.CasConflict(token, fresh, "1", "uid-2")
+                        : new Event.ArbiterRead(token, fresh, "1", "uid-2");
+            }
+            case ROLLED_BACK ->
+                change
+                        ? new Event.CasConflict(token, old, oldVersion, "uid-1")
+                        : new Event.ArbiterRead(token, old, oldVersion, "uid-1");
+        };
     }
 
     private boolean cut(CopyId from) {
@@ -40,6 +85,10 @@ final class SimArbiter {
     void read(SimMirror from, Effect.ReadArbiter effect) {
         if (cut(from.copy())) {
             from.later(silent ? 1000 : 2, new Event.ArbiterUnreachable(effect.token(), "cut"));
+            return;
+        }
+        if (mask != Mask.NONE) {
+            from.later(world.between(1, 8), masked(effect.token(), false));
             return;
         }
         world.afterMillis(world.between(1, 8), () -> {
@@ -54,6 +103,10 @@ final class SimArbiter {
         boolean unreachable = cut(from.copy());
         if (unreachable && !silent) {
             from.later(2, new Event.ArbiterUnreachable(effect.token(), "connection refused"));
+            return;
+        }
+        if (!unreachable && mask != Mask.NONE) {
+            from.later(world.between(1, 8), masked(effect.token(), true));
             return;
         }
         boolean grows = effect.next().inSync().size() > stored.inSync().size();
@@ -74,8 +127,10 @@ final class SimArbiter {
     private void apply(SimMirror from, Effect.CasArbiter effect, boolean answer) {
         boolean applies = effect.expectedVersion().equals(Long.toString(version));
         if (applies) {
-            version++;
             ArbiterRecord before = stored;
+            old = before;
+            oldVersion = Long.toString(version);
+            version++;
             stored = effect.next();
             Checks.that(
                     stored.epoch().value() == before.epoch().value() + 1,
@@ -99,6 +154,16 @@ final class SimArbiter {
         }
     }
 
+    /** Somebody raises the epoch, and changes nothing else. */
+    void edit() {
+        old = stored;
+        oldVersion = Long.toString(version);
+        stored = new ArbiterRecord(
+                stored.epoch().next(), stored.active(), stored.inSync(), stored.mode(), "edited", stored.addresses());
+        version++;
+        changed.accept(stored);
+    }
+
     /** A mirror replaces its address line: the version moves, the epoch does not. */
     void addressLine(CopyId copy) {
         TreeMap<CopyId, List<String>> addresses = new TreeMap<>(stored.addresses());
@@ -106,6 +171,5 @@ final class SimArbiter {
         stored = new ArbiterRecord(
                 stored.epoch(), stored.active(), stored.inSync(), stored.mode(), stored.nonce(), addresses);
         version++;
-        world.met(World.Branch.ADDRESS_LINE);
     }
 }

@@ -117,7 +117,11 @@ final class SimGuest {
     }
 
     void replied(Request request, int errno) {
-        if (dead || outstanding.remove(request) == null || errno != 0) {
+        if (dead || outstanding.remove(request) == null) {
+            return;
+        }
+        if (errno != 0) {
+            sim.world.met(World.Branch.GUEST_SAW_AN_ERROR);
             return;
         }
         long at = sim.oracle.point();

@@ -51,12 +51,12 @@ final class SimMirror {
     SimMirror(SimNode node) {
         this.node = node;
         this.sim = node.sim;
-        this.core = sim.mutant.core(new CoreConfig(
+        this.core = sim.core(new CoreConfig(
                 "machine-1",
                 node.copy,
                 sim.diskBytes,
                 new dev.pairvm.api.mirror.MirrorConfig.Timing(50, 400, 500),
-                false,
+                sim.suspendOnSlowPeer,
                 sim.hotExtents,
                 sim.world.word(),
                 new CoreConfig.Waits(100, 900, 1_000, 1_800, 1_000, 300, 2_000, 60)));
@@ -170,11 +170,20 @@ final class SimMirror {
         if (sim.world.tracing() && !(event instanceof Event.Tick)) {
             sim.world.say(node.copy + " <-", event);
         }
+        sim.world.count(event.getClass());
         List<Effect> effects = new ArrayList<>();
         core.step(node.clock(), event, effects::add);
         for (Effect effect : effects) {
             if (alive) {
-                perform(effect);
+                count(effect);
+                boolean fatal = !node.killIn.isEmpty() && phase(effect).equals(node.killIn);
+                if (!fatal || sim.world.oneIn(2)) {
+                    perform(effect);
+                }
+                if (fatal && alive) {
+                    sim.world.met(World.Branch.KILLED_IN_PHASE);
+                    sim.faults.killed(node);
+                }
             }
         }
         sim.stepped(this);
@@ -182,6 +191,38 @@ final class SimMirror {
 
     // -------------------------------------------------------------------------------------------------------------
     // effects
+
+    private static String phase(Effect effect) {
+        return effect instanceof Effect.Send send
+                ? send.message().getClass().getSimpleName()
+                : effect.getClass().getSimpleName();
+    }
+
+    private void count(Effect effect) {
+        sim.world.count(effect.getClass());
+        switch (effect) {
+            case Effect.Send e -> {
+                sim.world.count(e.message().getClass());
+                if (e.message() instanceof Message.Refused refused) {
+                    sim.world.reason("refused: " + refused.reason());
+                }
+            }
+            case Effect.SendWrite e -> sim.world.count(e.message().getClass());
+            case Effect.SendChunk e -> sim.world.count(e.message().getClass());
+            case Effect.SendRange e -> sim.world.count(e.message().getClass());
+            case Effect.DropLink e -> sim.world.reason("dropped: " + e.why());
+            case Effect.OrderEnded e ->
+                sim.world.reason("order: " + (e.refusal().isEmpty() ? "done" : e.refusal()));
+            case Effect.RaiseProblem e ->
+                sim.world.reason("problem: " + e.problem().kind());
+            default -> {}
+        }
+    }
+
+    /** No request of a guest is under way. */
+    boolean idle() {
+        return requests.isEmpty();
+    }
 
     private void perform(Effect effect) {
         if (sim.world.tracing() && !(effect instanceof Effect.PublishView)) {
@@ -305,7 +346,7 @@ final class SimMirror {
                 node.crashMirror();
                 sim.world.afterMillis(100, node::startMirror);
             }
-            case Effect.ReadyToExit e -> {}
+            case Effect.ReadyToExit e -> sim.faults.exited(node);
         }
     }
 
@@ -338,7 +379,8 @@ final class SimMirror {
     /** Runs {@code work} when the device is done; at a crash it may or may not have happened. */
     private void io(double millis, Runnable work) {
         underWay.add(work);
-        sim.world.afterMillis(millis, () -> {
+        double stall = Math.max(0, node.diskStalledUntil - sim.world.now()) / (double) World.MILLI;
+        sim.world.afterMillis(stall + millis, () -> {
             if (underWay.remove(work)) {
                 work.run();
             }
@@ -346,7 +388,8 @@ final class SimMirror {
     }
 
     private void bookkeep(Runnable work, long token) {
-        double at = Math.max(bookkeepingFree, sim.world.now()) + metadataLatency() * World.MILLI;
+        double at = Math.max(Math.max(bookkeepingFree, node.diskStalledUntil), sim.world.now())
+                + metadataLatency() * World.MILLI;
         bookkeepingFree = at;
         bookkeeping.add(work);
         sim.world.after((long) (at - sim.world.now()), () -> {

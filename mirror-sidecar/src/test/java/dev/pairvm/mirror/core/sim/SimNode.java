@@ -12,6 +12,9 @@ final class SimNode {
     private long base;
     boolean up = true;
     long pausedUntil;
+    long diskStalledUntil;
+    /** The kind of effect that its process does not survive, empty if none. */
+    String killIn = "";
 
     @Nullable
     SimMirror mirror;
@@ -29,7 +32,7 @@ final class SimNode {
     }
 
     private void boot() {
-        rate = sim.world.between(0.99, 1.01);
+        rate = sim.world.between(0.97, 1.03);
         base = 1_000_000_000L + (long) sim.world.between(0, 5e9) - (long) (sim.world.now() * rate);
     }
 

@@ -2,6 +2,7 @@ package dev.pairvm.mirror.core.sim;
 
 import java.util.ArrayDeque;
 import java.util.EnumMap;
+import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.SplittableRandom;
@@ -24,7 +25,11 @@ final class World {
     private final ArrayDeque<String> trace = new ArrayDeque<>();
     private final int traceLines;
     final Map<Branch, Long> branches = new EnumMap<>(Branch.class);
-    final TreeMap<String, Long> effects = new TreeMap<>();
+    final Map<Fault, Long> faults = new EnumMap<>(Fault.class);
+    /** What the cores took and gave, by class; refusals, reasons and problems by name. */
+    final Map<Class<?>, long[]> kinds = new IdentityHashMap<>();
+
+    final Map<String, Long> reasons = new TreeMap<>();
     private long now;
     private long order;
 
@@ -77,6 +82,23 @@ final class World {
         return dice.nextLong() | 1;
     }
 
+    void struck(Fault fault) {
+        faults.merge(fault, 1L, Long::sum);
+    }
+
+    void count(Class<?> kind) {
+        long[] count = kinds.get(kind);
+        if (count == null) {
+            count = new long[1];
+            kinds.put(kind, count);
+        }
+        count[0]++;
+    }
+
+    void reason(String reason) {
+        reasons.merge(reason, 1L, Long::sum);
+    }
+
     void met(Branch branch) {
         branches.merge(branch, 1L, Long::sum);
     }
@@ -100,29 +122,11 @@ final class World {
 
     /** Rare things that a good set of seeds must have met. */
     enum Branch {
-        NODE_CRASH,
-        PROCESS_CRASH,
-        LINK_CUT,
-        ONE_WAY_CUT,
-        LINK_RESET,
-        NODE_PAUSE,
-        LOOP_STALL,
-        ARBITER_OUTAGE,
         CAS_LATE,
         CAS_REPLY_LOST,
         CAS_CONFLICT,
-        ADDRESS_LINE,
         STALE_FRAME,
         HALF_OPEN,
-        BLANK_DISK,
-        DISK_ERROR,
-        DISK_STALL,
-        FLUSH_ERROR,
-        BAD_PLACE,
-        DEVICE_DIED,
-        READ_FROM_PEER,
-        REPAIRED,
-        WITHOUT_DISK,
         PROMOTED,
         STARTED,
         HANDED_OVER,
@@ -138,6 +142,16 @@ final class World {
         EXTENT_COOLED,
         CONTINUED,
         RECONCILED,
-        RESYNCED
+        RESYNCED,
+        DISK_ERROR,
+        FLUSH_ERROR,
+        BAD_PLACE,
+        DEVICE_DIED,
+        READ_FROM_PEER,
+        REPAIRED,
+        WITHOUT_DISK,
+        GUEST_SAW_AN_ERROR,
+        GUEST_REBOOTED,
+        KILLED_IN_PHASE
     }
 }
