@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.core;
 
 import dev.pairvm.api.mirror.ArbiterRecord;
+import dev.pairvm.api.mirror.CopyId;
 
 /** Links and frames: who of this side hears what the peer says. */
 final class Conversation {
@@ -27,14 +28,20 @@ final class Conversation {
         Follower following = at.follower;
         if (following != null && following.link == link) {
             at.following.loseLead(link, processEnded);
-        } else if (isRecordedActive(link)) {
+        } else if (isRecordedActive(link.peer)) {
             at.candidacy.activeGone(processEnded);
         }
     }
 
-    private boolean isRecordedActive(Link link) {
+    void linkUp(CopyId peer) {
+        if (at.follower == null && isRecordedActive(peer)) {
+            at.candidacy.activeLinked();
+        }
+    }
+
+    private boolean isRecordedActive(CopyId peer) {
         ArbiterRecord known = side.desk.known();
-        return at.lead == null && known != null && known.active().equals(link.peer);
+        return at.lead == null && known != null && known.active().equals(peer);
     }
 
     void received(Event.MessageReceived received) {
@@ -46,7 +53,7 @@ final class Conversation {
         if (message instanceof Message.Hello hello) {
             if (at.greetings.hello(link, hello)) {
                 at.ifLeading(l -> l.followed().attachIfPossible());
-                if (at.follower == null && isRecordedActive(link)) {
+                if (at.follower == null && isRecordedActive(link.peer)) {
                     at.candidacy.activeGreeted();
                 }
             }

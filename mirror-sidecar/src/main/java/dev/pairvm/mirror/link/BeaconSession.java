@@ -25,6 +25,7 @@ final class BeaconSession {
     private long newestN;
     private long newestSentAt;
     private long newestHeardAt;
+    private long firstHeardAt;
     private int peersMask;
     private boolean peerStalled;
     private double roundTripNanos = -1;
@@ -95,7 +96,9 @@ final class BeaconSession {
         if (beacon.n() <= newestN) {
             return false; // the copy on another path, or a late one
         }
-        if (newestHeardAt != 0) {
+        if (newestHeardAt == 0) {
+            firstHeardAt = now;
+        } else {
             longestGapNanos = Math.max(longestGapNanos, now - newestHeardAt);
         }
         newestN = beacon.n();
@@ -134,7 +137,11 @@ final class BeaconSession {
         }
         boolean out = (peersMask >> to & 1) != 0;
         boolean in = from < 0 || (heardMask(now) >> from & 1) != 0;
-        return out && in ? Beacons.Path.HEARD : Beacons.Path.SILENT;
+        if (out && in) {
+            return Beacons.Path.HEARD;
+        }
+        // One path is always the first to be heard; the others have as long as any silence takes to count.
+        return now - firstHeardAt <= SILENT_AFTER * intervalNanos ? Beacons.Path.UNKNOWN : Beacons.Path.SILENT;
     }
 
     /** Whether the peer said last that its frames are not acknowledged. */

@@ -190,6 +190,22 @@ class BeaconTest {
         }
     }
 
+    /** One path is always heard first: at the start of a session that once made a link move, and its standby reboot the guest. */
+    @Test
+    void aPathThatIsNotHeardYetIsNotSilent() {
+        long interval = Duration.ofMillis(50).toNanos();
+        BeaconSession session = new BeaconSession(SESSION, interval, false, new AtomicLong());
+        long now = 1_000_000_000L;
+        session.heard(new Beacon(1, false, false, 0b00, 1, now, 0, 0, SESSION, 1, 0, 0), now);
+        assertThat(session.path(0, 0, now)).isEqualTo(Beacons.Path.UNKNOWN);
+        for (int n = 2; n <= 4; n++) {
+            now += interval;
+            session.heard(new Beacon(1, false, false, 0b10, n, now, 0, 0, SESSION, 1, 0, 0), now);
+        }
+        assertThat(session.path(0, 0, now)).isEqualTo(Beacons.Path.SILENT);
+        assertThat(session.path(1, 1, now)).isEqualTo(Beacons.Path.HEARD);
+    }
+
     @Test
     void aPathIsSilentOnlyWhileAnotherIsHeard() {
         long interval = Duration.ofMillis(50).toNanos();
