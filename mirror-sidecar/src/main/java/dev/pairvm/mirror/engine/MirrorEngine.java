@@ -161,7 +161,7 @@ public final class MirrorEngine {
     }
 
     boolean isStandby() {
-        return view().role() == Role.STANDBY;
+        return core.role() == Role.STANDBY; // asked for each read: no snapshot
     }
 
     private void stepEnded() {
