@@ -10,7 +10,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -33,10 +35,20 @@ class MonitoringTest {
             assertThat(rule.at("/labels/severity").asText()).isIn("warning", "critical");
             assertThat(rule.at("/annotations/summary").asText()).isNotBlank();
             assertThat(rule.at("/annotations/description").asText()).isNotBlank();
-            assertThat(rule.at("/annotations/runbook_url").asText())
-                    .isEqualTo(
-                            "https://pairvm.dev/runbooks/" + rule.at("/alert").asText());
+            assertThat(rule.at("/annotations/runbook_url").isMissingNode()).isTrue();
         });
+    }
+
+    @Test
+    void everyAlertIsLinkedToItsSectionWhereTheRunbooksAreToBeRead() throws IOException {
+        List<String> sections = Files.readAllLines(Path.of("../docs/runbooks.md"));
+        assertThat(rules(Map.of("metrics.prometheusRule.runbookUrl", "https://example.org/runbooks.md")))
+                .allSatisfy(rule -> {
+                    String alert = rule.at("/alert").asText();
+                    assertThat(sections).contains("## " + alert);
+                    assertThat(rule.at("/annotations/runbook_url").asText())
+                            .isEqualTo("https://example.org/runbooks.md#" + alert.toLowerCase(Locale.ROOT));
+                });
     }
 
     @Test
@@ -96,10 +108,13 @@ class MonitoringTest {
     }
 
     private static List<JsonNode> rules() {
-        GenericKubernetesResource rule = Chart.one(
-                Chart.render(Map.of("metrics.prometheusRule.enabled", true)),
-                GenericKubernetesResource.class,
-                "-operator");
+        return rules(Map.of());
+    }
+
+    private static List<JsonNode> rules(Map<String, ?> values) {
+        Map<String, Object> enabled = new HashMap<>(values);
+        enabled.put("metrics.prometheusRule.enabled", true);
+        GenericKubernetesResource rule = Chart.one(Chart.render(enabled), GenericKubernetesResource.class, "-operator");
         JsonNode spec = new ObjectMapper().valueToTree(rule.getAdditionalProperties());
         List<JsonNode> rules = new ArrayList<>();
         spec.at("/spec/groups/0/rules").forEach(rules::add);

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.slf4j.Logger;
@@ -56,28 +57,41 @@ final class FailureReport implements AfterTestExecutionCallback {
     }
 
     private static void logs(KubernetesClient client, Path folder, Pod pod) throws IOException {
-        String name = pod.getMetadata().getName();
         List<Container> containers = new ArrayList<>(pod.getSpec().getInitContainers());
         containers.addAll(pod.getSpec().getContainers());
         for (Container container : containers) {
-            String said;
-            try {
-                said = client.pods()
-                        .resource(pod)
-                        .inContainer(container.getName())
-                        .getLog();
-            } catch (RuntimeException e) {
-                said = "no log: " + e.getMessage();
-            }
-            write(folder, name + "." + container.getName() + ".log", said);
-            List<String> lines = said.lines().toList();
-            LOG.info(
-                    "{} on {}, {}:\n{}",
-                    name,
-                    pod.getSpec().getNodeName(),
-                    container.getName(),
-                    String.join("\n", lines.subList(Math.max(0, lines.size() - LINES_SHOWN), lines.size())));
+            var logs = client.pods().resource(pod).inContainer(container.getName());
+            keep(folder, pod, container, "", logs::getLog);
+            keep(
+                    folder,
+                    pod,
+                    container,
+                    " before its restart",
+                    () -> logs.terminated().getLog());
         }
+    }
+
+    private static void keep(Path folder, Pod pod, Container container, String life, Supplier<String> log)
+            throws IOException {
+        String said;
+        try {
+            said = log.get();
+        } catch (RuntimeException e) {
+            said = "no log: " + e.getMessage();
+        }
+        if (said.isEmpty() || !life.isEmpty() && said.startsWith("no log")) {
+            return; // it was never restarted
+        }
+        String name = pod.getMetadata().getName();
+        write(folder, name + "." + container.getName() + life.replace(' ', '-') + ".log", said);
+        List<String> lines = said.lines().toList();
+        LOG.info(
+                "{} on {}, {}{}:\n{}",
+                name,
+                pod.getSpec().getNodeName(),
+                container.getName(),
+                life,
+                String.join("\n", lines.subList(Math.max(0, lines.size() - LINES_SHOWN), lines.size())));
     }
 
     private static void write(Path folder, String name, String text) throws IOException {
