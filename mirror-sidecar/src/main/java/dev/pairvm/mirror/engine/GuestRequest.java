@@ -9,8 +9,9 @@ import org.jspecify.annotations.Nullable;
  * A request of the guest that the core knows by its number.
  *
  * @param payload bytes to write, or room for those to read; absent where there are none
+ * @param begin where in the payload's buffer the bytes to read begin: the server keeps room for the head of its reply before them
  */
-record GuestRequest(NbdReply reply, @Nullable ByteBuf payload) {
+record GuestRequest(NbdReply reply, @Nullable ByteBuf payload, int begin) {
     /** Answers the client and gives the payload back. */
     void answer(int errno) {
         try {

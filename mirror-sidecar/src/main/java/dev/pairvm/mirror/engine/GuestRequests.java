@@ -17,7 +17,7 @@ final class GuestRequests {
             payload.retain();
         }
         long number = ++last;
-        open.put(number, new GuestRequest(reply, payload));
+        open.put(number, new GuestRequest(reply, payload, payload == null ? 0 : payload.writerIndex()));
         return number;
     }
 
@@ -32,13 +32,13 @@ final class GuestRequests {
 
     /** Puts bytes that came with the peer's frame where the client waits for them. */
     void fill(long number, @Nullable ByteBuf bytes) {
-        ByteBuf target = payload(number);
-        if (bytes == null) {
-            throw new IllegalStateException("the answer to request " + number + " has no payload");
+        GuestRequest request = open.get(number);
+        if (bytes == null || request == null || request.payload() == null) {
+            throw new IllegalStateException("request " + number + " or its answer has no payload");
         }
         // A local read that came back too late to count may have left its bytes there.
-        target.writerIndex(target.readerIndex());
-        target.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
+        request.payload().writerIndex(request.begin());
+        request.payload().writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
     }
 
     void answer(long number, int errno) {
