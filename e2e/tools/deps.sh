@@ -3,7 +3,7 @@
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 CACHE=${PAIRVM_CACHE:-$HOME/.cache/pairvm}
-PACKAGES="maven gcc libc6-dev mmdebstrap cpio openssl python3 python3-venv git curl jq util-linux busybox-static e2fsprogs dosfstools xz-utils zstd libnbd-bin python3-libnbd qemu-utils qemu-system-common fio nbdkit"
+PACKAGES="maven gcc libc6-dev mmdebstrap cpio openssl python3 python3-venv git curl jq util-linux busybox-static e2fsprogs xfsprogs btrfs-progs postgresql dosfstools xz-utils zstd libnbd-bin python3-libnbd qemu-utils qemu-system-common fio nbdkit"
 GO_LEAST=21            # a Go of this minor version fetches by itself the toolchain that the modules name
 
 say() { echo "deps: $*"; }
@@ -21,6 +21,11 @@ if [ -n "$missing" ] || [ -z "$jdk" ] || [ -z "$go" ]; then
   [ "$(id -u)" = 0 ] || die "installing packages needs root"
   apt-get update -qq < /dev/null > /dev/null
 fi
+case " $missing " in *" postgresql "*)
+  # The tests run clusters of their own; none is to be made, started and left running here.
+  install postgresql-common
+  sed -i 's/^#\?\s*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf ;;
+esac
 [ -z "$missing" ] || install $missing
 
 if [ -z "$jdk" ]; then

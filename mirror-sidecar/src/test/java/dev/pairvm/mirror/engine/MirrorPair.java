@@ -65,10 +65,25 @@ final class MirrorPair implements AutoCloseable {
                 new TreeMap<>());
     }
 
+    /** How the store of a copy is opened. */
+    interface Opening {
+        CopyStore open(CopyId copy, MirrorConfig.Disk disk, IoWorkers workers, EventLoop loop) throws Exception;
+    }
+
     /** Starts both and waits until they are in sync; {@code diskOfA} and {@code diskOfB} are where their disks lie. */
     MirrorPair(MirrorConfig.Disk diskOfA, MirrorConfig.Disk diskOfB) throws Exception {
-        a = start(A, link.first(), diskOfA);
-        b = start(B, link.second(), diskOfB);
+        this(
+                diskOfA,
+                diskOfB,
+                MirrorConfig.Timing.DEFAULT,
+                (copy, disk, workers, loop) -> CopyStore.open(List.of(disk), workers, loop));
+    }
+
+    /** Like the other, with stores of another make. */
+    MirrorPair(MirrorConfig.Disk diskOfA, MirrorConfig.Disk diskOfB, MirrorConfig.Timing timing, Opening opening)
+            throws Exception {
+        a = start(A, link.first(), diskOfA, timing, opening);
+        b = start(B, link.second(), diskOfB, timing, opening);
         onLoop(link::connect);
         await("the pair is whole").atMost(LIMIT).until(() -> record().inSync().size() == 2);
     }
@@ -92,14 +107,21 @@ final class MirrorPair implements AutoCloseable {
         return new MirrorConfig.Disk("root", path.toString(), kind, DISK_BYTES, Optional.empty(), Optional.empty());
     }
 
-    private Side start(CopyId copy, InProcessLink.End end, MirrorConfig.Disk disk) throws Exception {
+    /** Carries both mirrors. */
+    EventLoop loop() {
+        return loop;
+    }
+
+    private Side start(
+            CopyId copy, InProcessLink.End end, MirrorConfig.Disk disk, MirrorConfig.Timing timing, Opening opening)
+            throws Exception {
         IoWorkers workers = IoWorkers.forDisks(1);
-        CopyStore store = CopyStore.open(List.of(disk), workers, loop);
+        CopyStore store = opening.open(copy, disk, workers, loop);
         CoreConfig config = new CoreConfig(
                 "uid-1",
                 copy,
-                List.of((long) DISK_BYTES),
-                MirrorConfig.Timing.DEFAULT,
+                List.of(disk.sizeBytes()),
+                timing,
                 false,
                 CoreConfig.DEFAULT_HOT_EXTENTS,
                 new Random().nextLong() | 1,
