@@ -2,6 +2,7 @@ package dev.pairvm.e2e.scenario;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.pairvm.e2e.machine.Machine;
+import java.text.ParseException;
 import java.time.Duration;
 import org.awaitility.Awaitility;
 
@@ -34,15 +35,14 @@ final class FailoverTimes {
         return sinceStart();
     }
 
-    /** Milliseconds of a duration as the status writes it: {@code 480ms}, {@code 1.2s}. */
+    /** Milliseconds of a duration as the status writes it: {@code 480ms}, {@code 1s52ms}. */
     static long millis(JsonNode duration) {
-        String text = duration.asText();
-        if (text.endsWith("ms")) {
-            return Long.parseLong(text.substring(0, text.length() - 2));
+        try {
+            return io.fabric8.kubernetes.api.model.Duration.parse(duration.asText())
+                    .getDuration()
+                    .toMillis();
+        } catch (ParseException e) {
+            throw new AssertionError("no duration: " + duration, e);
         }
-        if (text.endsWith("s")) {
-            return Math.round(Double.parseDouble(text.substring(0, text.length() - 1)) * 1000);
-        }
-        throw new AssertionError("no duration: \"" + text + "\"");
     }
 }

@@ -9,6 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -22,6 +26,7 @@ import org.slf4j.LoggerFactory;
 final class FailureReport implements AfterTestExecutionCallback {
     private static final Logger LOG = LoggerFactory.getLogger(FailureReport.class);
     private static final int LINES_SHOWN = 40;
+    private static final int LOG_SECONDS = 5;
     private static final String SYSTEM = "pairvm-system";
 
     @Override
@@ -75,9 +80,13 @@ final class FailureReport implements AfterTestExecutionCallback {
             throws IOException {
         String said;
         try {
-            said = log.get();
-        } catch (RuntimeException e) {
-            said = "no log: " + e.getMessage();
+            // The kubelet of a dead host does not answer, and the API server waits for it.
+            said = CompletableFuture.supplyAsync(log).get(LOG_SECONDS, TimeUnit.SECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            said = "no log: " + e;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            said = "no log: interrupted";
         }
         if (said.isEmpty() || !life.isEmpty() && said.startsWith("no log")) {
             return; // it was never restarted

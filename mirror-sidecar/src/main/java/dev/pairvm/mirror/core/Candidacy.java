@@ -68,12 +68,6 @@ final class Candidacy {
         waitForReturn();
     }
 
-    /** There is a link to the recorded active, which this side does not follow yet: its greeting is on the way, or it is dead. */
-    void activeLinked() {
-        notBefore =
-                Math.max(notBefore, Math.min(side.out.after(side.config.timing().graceMillis()), returnsUntil));
-    }
-
     /** Its link is gone before it led. */
     void activeGone(boolean processEnded) {
         if (activeIsBack) {

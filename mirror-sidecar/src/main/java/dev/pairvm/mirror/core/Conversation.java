@@ -33,12 +33,6 @@ final class Conversation {
         }
     }
 
-    void linkUp(CopyId peer) {
-        if (at.follower == null && isRecordedActive(peer)) {
-            at.candidacy.activeLinked();
-        }
-    }
-
     private boolean isRecordedActive(CopyId peer) {
         ArbiterRecord known = side.desk.known();
         return at.lead == null && known != null && known.active().equals(peer);

@@ -103,7 +103,6 @@ final class Standing implements CasDesk.Listener {
                     conversation.forgetLink(before, false);
                 }
                 greetings.linkUp(up, role());
-                conversation.linkUp(up.peer());
             }
             case Event.LinkDown down -> conversation.linkDown(down);
             case Event.MessageReceived received -> conversation.received(received);
