@@ -30,6 +30,9 @@ public final class LinkScript {
     private static final int MAGIC = 0x5056;
     private static final int CRC_AT = 40;
     private static final int VERSION = 1;
+    /** Streams, and reads of the peer. */
+    private static final long FEATURES = 0b11;
+
     private static final int KEY_BYTES = 32;
     /** Where the attacker pretends to send beacons from; it never does. */
     private static final int BEACON_PORT = 7400;
@@ -101,11 +104,11 @@ public final class LinkScript {
         return header.array();
     }
 
-    /** Body of a greeting. */
+    /** Body of a greeting of a side that has every feature. */
     public static byte[] greeting(int version, String machineUid, String copy) {
         return body(out -> {
             out.writeInt(version);
-            out.writeLong(0);
+            out.writeLong(FEATURES);
             text(out, machineUid);
             text(out, copy);
             out.writeLong(4711);
