@@ -2,7 +2,9 @@
 # Judges image files as a host would find them after a crash; one line of standard input each: IMAGE FILESYSTEM DATABASE SEED COMMITS FILES, where
 # at least so many commits and files must be there. Answers "good ..." or "bad ..." for each. In a mount and a PID namespace of its own.
 here=$(dirname "$0")
-loose() { findmnt -rno TARGET /mnt > /dev/null && umount /mnt; true; }
+loose() { findmnt -rno TARGET /mnt > /dev/null && unmount; true; }
+# A server's last children outlive its main process for a moment.
+unmount() { for _ in $(seq 100); do if umount /mnt 2> /dev/null; then return 0; fi; sleep 0.1; done; umount /mnt; }
 judge() {
   local image=$1 fs=$2 database=$3 seed=$4 commits=$5 files=$6 options=loop said
   case $fs in
@@ -13,7 +15,7 @@ judge() {
   said=$(mount -t "$fs" -o $options "$image" /mnt 2>&1) || { echo "bad: mount: $said"; return; }
   said=$("$here/crash-$database.sh" check "$seed" "$commits" "$files" 2>&1) || { echo "bad: database: $said"; return; }
   local counted=$said
-  said=$(umount /mnt 2>&1) || { echo "bad: umount: $said"; return; }
+  said=$(unmount 2>&1) || { echo "bad: umount: $said"; return; }
   case $fs in
     ext4) said=$(e2fsck -fn "$image" 2>&1) || { echo "bad: e2fsck: $said"; return; } ;;
     xfs) said=$(xfs_repair -n -f "$image" 2>&1) || { echo "bad: xfs_repair: $said"; return; } ;;
