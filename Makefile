@@ -44,13 +44,16 @@ clean: ## remove what builds made in this folder (not ~/.cache/pairvm)
 	find . -name target -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 ##@ Test
-.PHONY: test test-fast test-tools test-lab e2e sim model bench soak tools
+.PHONY: test test-fast judges test-tools test-lab e2e sim model bench soak tools
 tools:
 	@$(LAB) tools
 test: test-fast test-lab e2e ## every test, then the scenarios on the lab
-test-fast: ready tools test-tools ## every test that needs no cluster (a real API server is started where one is needed)
+test-fast: ready judges tools test-tools ## every test that needs no cluster (a real API server is started where one is needed)
 	@echo "running the tests of all modules"
 	$(MVN) verify --fail-at-end
+# The clients, checkers and databases that judge the mirror: tests fail where they are missing.
+judges:
+	@e2e/tools/deps.sh --have || $(MAKE) deps
 test-tools: ready
 	@echo "running the tests of the lab's own programs"
 	cd e2e/tools && CGO_ENABLED=0 go test ./...

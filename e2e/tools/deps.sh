@@ -1,5 +1,6 @@
 #!/bin/bash
 # Installs what a fresh Debian machine lacks for building and testing. Repeatable; installs nothing that is there.
+# deps.sh --have: only tells whether all packages are there (or this is no Debian, and nobody can tell).
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 CACHE=${PAIRVM_CACHE:-$HOME/.cache/pairvm}
@@ -13,8 +14,15 @@ candidate() { apt-cache policy "$1" 2> /dev/null | awk '/Candidate:/ && $2 != "(
 install() { say "installing $*"; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" < /dev/null > /dev/null; }
 go_minor() { go version 2> /dev/null | sed -n 's/.*go1\.\([0-9]*\).*/\1/p'; }
 
+missing() { for p in $PACKAGES; do dpkg-query -W -f '${Status}' "$p" 2> /dev/null | grep -q 'ok installed' || echo "$p"; done | xargs; }
+if [ "${1:-}" = --have ]; then
+  command -v dpkg-query > /dev/null || exit 0
+  [ -z "$(missing)" ]
+  exit
+fi
+
 command -v apt-get > /dev/null || die "this machine has no apt-get; install by hand: JDK 25, Maven, Go 1.$GO_LEAST or newer, and: $PACKAGES"
-missing=$(for p in $PACKAGES; do dpkg-query -W -f '${Status}' "$p" 2> /dev/null | grep -q 'ok installed' || echo "$p"; done | xargs)
+missing=$(missing)
 jdk=$("$HERE/jdk.sh" 2> /dev/null || true)
 [ "$(go_minor || true)" -ge $GO_LEAST ] 2> /dev/null && go=yes || go=
 if [ -n "$missing" ] || [ -z "$jdk" ] || [ -z "$go" ]; then
