@@ -123,7 +123,7 @@ build_java() {
   package "$module"
   jars=$(jars_path "$module")
   jre=$(jre)
-  key=$({ cat "$tree.key" "$HERE/lib/java.sh" "$HERE/lib/archive.sh" "$HERE/$name"/{start,train,jvm.options}; cat "$HERE/$name"/*.{sh,py} 2> /dev/null; echo "$jars $jre"; } | sha256sum | cut -c1-16)
+  key=$({ cat "$tree.key" "$HERE/lib/java.sh" "$HERE/lib/archive.sh" "$HERE/$name"/{start,train,jvm.options}; cat "$HERE/$name"/*.{sh,py} "$HERE/../soak/nbd.py" 2> /dev/null; echo "$jars $jre"; } | sha256sum | cut -c1-16)
   have_image "$name" "$key" && return
   mkdir -p "$layers/app" "$layers/lib"
   for jar in "$jars"/lib/*.jar; do stage "$layers/lib" 0644 "$jar" "opt/pairvm/lib/$(basename "$jar")"; done

@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import shutil
 import ssl
 import sys
@@ -51,7 +52,7 @@ class Api(http.server.BaseHTTPRequestHandler):
 def use_the_disk():
     """Writes, durable writes, flushes and reads, as soon as there is a disk."""
     os.chdir(ROOT)  # a socket's path is short
-    guest = nbd.Guest("train/a/run/nbd.sock", nbd.Ledger(1024), __import__("random").Random(1), depth=8)
+    guest = nbd.Guest("train/a/run/nbd.sock", nbd.Ledger(1024), random.Random(1), depth=8)
     guest.start()
     time.sleep(4)
     guest.stop(kill=True)

@@ -49,7 +49,7 @@ public interface LinkListener {
     }
 
     /**
-     * What the peer's beacon says of its data path, so that a wedged one can not hide behind beacons.
+     * What the peer's beacon says of its data path, for who wants to see through beacons that flow while it is wedged.
      *
      * @param epoch the highest epoch the peer knows
      * @param loopTickAgeMillis how long ago its event loop turned
