@@ -12,13 +12,10 @@ import dev.pairvm.mirror.core.Message;
 import dev.pairvm.mirror.core.PairCore;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** One life of a mirror process: a real core, and an engine that carries out its effects in simulated time. */
@@ -30,11 +27,8 @@ final class SimMirror {
     private final Sim sim;
     private final ArrayDeque<Runnable> inbox = new ArrayDeque<>();
     private final Map<Long, SimGuest.Request> requests = new HashMap<>();
-    /** I/O begun and not finished: at a crash each of them happens or does not. */
-    private final Set<Runnable> underWay = new LinkedHashSet<>();
-
-    /** Bookkeeping takes effect in order: at a crash some first ones of these have happened. */
-    private final ArrayDeque<Runnable> bookkeeping = new ArrayDeque<>();
+    private final SimStore store;
+    final SimBeacons beacons;
 
     private boolean alive = true;
     SimNet.@Nullable Connection connection;
@@ -42,15 +36,12 @@ final class SimMirror {
     private long requestNumber;
     long stalledUntil;
     private boolean drainDue;
-    private double bookkeepingFree;
-
-    private long beaconSession;
-    private boolean granting;
-    private long lastGrantAt;
 
     SimMirror(SimNode node) {
         this.node = node;
         this.sim = node.sim;
+        this.store = new SimStore(this);
+        this.beacons = new SimBeacons(this);
         this.core = sim.core(new CoreConfig(
                 "machine-1",
                 node.copy,
@@ -66,6 +57,10 @@ final class SimMirror {
         return node.copy;
     }
 
+    boolean alive() {
+        return alive;
+    }
+
     void begin() {
         List<Extent> hot = node.disk.hot.stream().map(SimMirror::extent).toList();
         List<DirtyMask> dirty = node.disk.dirty.entrySet().stream()
@@ -74,7 +69,7 @@ final class SimMirror {
                 .toList();
         step(new Event.Started(Optional.ofNullable(node.disk.superblock), hot, dirty, node.guest != null));
         tick();
-        beat();
+        beacons.begin();
         if (node.guest != null) {
             node.guest.reconnected();
         }
@@ -246,23 +241,16 @@ final class SimMirror {
                         this,
                         new SimNet.Frame(
                                 e.message(), words(e.request(), e.message().length())));
-            case Effect.SendChunk e -> sendChunk(e.message());
+            case Effect.SendChunk e -> store.sendChunk(e.message());
             case Effect.DropLink e -> {
                 sim.net.close(this, false);
                 later(0, new Event.LinkDown(e.peer(), Event.LinkDown.Cause.CLOSED_HERE));
             }
-            case Effect.SetBeacons e -> {
-                beaconSession = e.session();
-                granting = e.granting();
-                beacon(0);
-            }
-            case Effect.StopGranting e -> {
-                granting = false;
-                later(0.05, new Event.GrantingStopped(e.token(), lastGrantAt));
-            }
-            case Effect.StopBeacons e -> beaconSession = 0;
+            case Effect.SetBeacons e -> beacons.set(e.session(), e.granting());
+            case Effect.StopGranting e -> beacons.stopGranting(e.token());
+            case Effect.StopBeacons e -> beacons.stop();
             case Effect.WriteLocal e ->
-                write(
+                store.write(
                         e.io(),
                         e.disk(),
                         e.offset(),
@@ -271,15 +259,15 @@ final class SimMirror {
             case Effect.WriteFromPeer e -> {
                 SimNet.Frame now = frame;
                 Checks.that(now != null, "payload belongs to the frame being taken", e::toString);
-                write(
+                store.write(
                         e.io(),
                         e.disk(),
                         e.offset(),
                         e.zero() || now == null ? zeroes(e.length()) : now.payload(),
                         e.fua());
             }
-            case Effect.ReadLocal e -> read(e);
-            case Effect.SendRange e -> sendRange(e);
+            case Effect.ReadLocal e -> store.read(e);
+            case Effect.SendRange e -> store.sendRange(e);
             case Effect.TakeFromPeer e -> {
                 SimNet.Frame now = frame;
                 Checks.that(now != null, "payload belongs to the frame being taken", e::toString);
@@ -289,16 +277,8 @@ final class SimMirror {
                     request.read = now.payload();
                 }
             }
-            case Effect.FlushLocal e -> flush(e);
-            case Effect.HashLocal e ->
-                io(latency(), () -> {
-                    int first = node.disk.cell(e.disk(), e.offset());
-                    boolean fails = sim.diskFaults.readFails(node, first, e.length() / SimDisk.CELL);
-                    deliver(
-                            fails
-                                    ? new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk())
-                                    : new Event.LocalHashed(e.io(), node.disk.hash(e.disk(), e.offset(), e.length())));
-                });
+            case Effect.FlushLocal e -> store.flush(e);
+            case Effect.HashLocal e -> store.hash(e);
             case Effect.ReplyToGuest e -> {
                 SimGuest.Request request = requests.remove(e.request());
                 if (request != null && node.guest != null) {
@@ -306,24 +286,9 @@ final class SimMirror {
                 }
             }
             case Effect.ForgetRequest e -> requests.remove(e.request());
-            case Effect.PersistSuperblock e ->
-                io(metadataLatency(), () -> {
-                    if (sim.diskFaults.metadataFails(node)) {
-                        deliver(new Event.LocalFailed(e.token(), 5, Event.LocalFailed.Kind.METADATA));
-                        return;
-                    }
-                    node.disk.superblock = e.superblock();
-                    deliver(new Event.SuperblockPersisted(e.token()));
-                });
-            case Effect.PersistActivityLog e -> bookkeep(() -> heat(e), e.token());
-            case Effect.ClearBookkeeping e ->
-                bookkeep(
-                        () -> {
-                            node.disk.dirty.clear();
-                            node.disk.hot.clear();
-                            e.keepHot().forEach(x -> node.disk.hot.add(SimDisk.key(x.disk(), x.index())));
-                        },
-                        e.token());
+            case Effect.PersistSuperblock e -> store.persist(e);
+            case Effect.PersistActivityLog e -> store.persist(e);
+            case Effect.ClearBookkeeping e -> store.clear(e);
             case Effect.RenewGate e -> node.openGate(e.untilNanos());
             case Effect.CloseGate e -> node.closeGate();
             case Effect.FreezeGuest e -> freeze(true);
@@ -355,6 +320,11 @@ final class SimMirror {
         return requestNumber;
     }
 
+    /** The guest's request of that number, until it is answered. */
+    SimGuest.@Nullable Request request(long number) {
+        return requests.get(number);
+    }
+
     private long[] words(long number, int length) {
         SimGuest.Request request = requests.get(number);
         Checks.that(request != null, "the payload of a request is kept until its reply", () -> "request " + number);
@@ -365,153 +335,6 @@ final class SimMirror {
 
     private static long[] zeroes(int length) {
         return new long[length / SimDisk.CELL];
-    }
-
-    private double latency() {
-        double usual = sim.world.oneIn(30) ? sim.world.between(1, 20) : sim.world.between(0.03, 0.9);
-        return sim.slowDisk == node ? usual + sim.world.between(20, 600) : usual;
-    }
-
-    private double metadataLatency() {
-        return sim.world.between(0.2, 4);
-    }
-
-    /** Runs {@code work} when the device is done; at a crash it may or may not have happened. */
-    private void io(double millis, Runnable work) {
-        underWay.add(work);
-        double stall = Math.max(0, node.diskStalledUntil - sim.world.now()) / (double) World.MILLI;
-        sim.world.afterMillis(stall + millis, () -> {
-            if (underWay.remove(work)) {
-                work.run();
-            }
-        });
-    }
-
-    private void bookkeep(Runnable work, long token) {
-        double at = Math.max(Math.max(bookkeepingFree, node.diskStalledUntil), sim.world.now())
-                + metadataLatency() * World.MILLI;
-        bookkeepingFree = at;
-        bookkeeping.add(work);
-        sim.world.after((long) (at - sim.world.now()), () -> {
-            if (alive && sim.diskFaults.metadataFails(node)) {
-                bookkeeping.remove();
-                deliver(new Event.LocalFailed(token, 5, Event.LocalFailed.Kind.METADATA));
-            } else if (alive) {
-                bookkeeping.remove().run();
-                deliver(new Event.BookkeepingPersisted(token));
-            }
-        });
-    }
-
-    private void heat(Effect.PersistActivityLog e) {
-        for (DirtyMask mask : e.dirty()) {
-            node.disk.dirty.put(SimDisk.key(mask.disk(), mask.index()), mask.mask());
-        }
-        e.cool().forEach(x -> node.disk.hot.remove(SimDisk.key(x.disk(), x.index())));
-        e.heat().forEach(x -> node.disk.hot.add(SimDisk.key(x.disk(), x.index())));
-        if (!e.cool().isEmpty()) {
-            sim.world.met(World.Branch.EXTENT_COOLED);
-        }
-    }
-
-    private void write(long io, int disk, long offset, long[] words, boolean fua) {
-        int first = node.disk.cell(disk, offset);
-        if (sim.diskErrors && sim.world.oneIn(60) || sim.diskFaults.writeFails(node)) {
-            sim.world.met(World.Branch.DISK_ERROR);
-            sim.diskFaults.failed(node);
-            io(latency(), () -> deliver(new Event.LocalFailed(io, 5, Event.LocalFailed.Kind.WRITE)));
-            return;
-        }
-        io(latency(), () -> {
-            boolean whole = alive;
-            for (int i = 0; i < words.length; i++) {
-                if (whole || sim.world.oneIn(2)) {
-                    sim.diskFaults.rewritten(node, first + i);
-                    node.disk.write(first + i, words[i]);
-                    sim.written(node, first + i);
-                }
-            }
-            if (whole && fua) {
-                Map<Integer, Long> covered = node.disk.beginFlush(disk);
-                covered.keySet().removeIf(cell -> cell < first || cell >= first + words.length);
-                node.disk.endFlush(covered);
-            }
-            deliver(new Event.LocalWriteDone(io));
-        });
-    }
-
-    private void read(Effect.ReadLocal e) {
-        io(latency(), () -> {
-            int count = e.length() / SimDisk.CELL;
-            if (sim.diskFaults.readFails(node, node.disk.cell(e.disk(), e.offset()), count)) {
-                deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk()));
-                return;
-            }
-            SimGuest.Request request = requests.get(e.request());
-            if (request != null) {
-                long[] words = new long[e.length() / SimDisk.CELL];
-                for (int i = 0; i < words.length; i++) {
-                    words[i] = node.disk.read(node.disk.cell(e.disk(), e.offset()) + i);
-                }
-                request.read = words;
-            }
-            deliver(new Event.LocalReadDone(e.io()));
-        });
-    }
-
-    private void flush(Effect.FlushLocal e) {
-        Map<Integer, Long> covered = node.disk.beginFlush(e.disk());
-        io(latency() + sim.world.between(0.1, 3), () -> {
-            if (alive && sim.diskFaults.flushFails(node)) {
-                sim.diskFaults.failed(node);
-                deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.FLUSH, e.disk()));
-                return;
-            }
-            node.disk.endFlush(covered);
-            deliver(new Event.LocalFlushDone(e.io()));
-        });
-    }
-
-    private void sendRange(Effect.SendRange e) {
-        SimNet.Connection over = connection;
-        int first = node.disk.cell(e.disk(), e.offset());
-        io(latency(), () -> {
-            if (sim.diskFaults.readFails(node, first, e.message().length() / SimDisk.CELL)) {
-                deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk()));
-                return;
-            }
-            if (alive && connection == over) {
-                sim.net.send(
-                        this,
-                        new SimNet.Frame(e.message(), cells(first, e.message().length())));
-            }
-            deliver(new Event.LocalReadDone(e.io()));
-        });
-    }
-
-    private long[] cells(int first, int length) {
-        long[] words = new long[length / SimDisk.CELL];
-        for (int i = 0; i < words.length; i++) {
-            words[i] = node.disk.read(first + i);
-        }
-        return words;
-    }
-
-    private void sendChunk(Message.ResyncData m) {
-        SimNet.Connection over = connection;
-        io(latency(), () -> {
-            if (sim.diskFaults.readFails(node, node.disk.cell(m.disk(), m.offset()), m.length() / SimDisk.CELL)) {
-                deliver(new Event.ChunkUnreadable(m.seq(), 5));
-                return;
-            }
-            if (alive && connection == over) {
-                long[] words = new long[m.length() / SimDisk.CELL];
-                for (int i = 0; i < words.length; i++) {
-                    words[i] = node.disk.read(node.disk.cell(m.disk(), m.offset()) + i);
-                }
-                sim.net.send(this, new SimNet.Frame(m, words));
-            }
-        });
     }
 
     private void freeze(boolean frozen) {
@@ -529,61 +352,10 @@ final class SimMirror {
         later(sim.world.between(0.5, 5), new Event.GuestKilled());
     }
 
-    // -------------------------------------------------------------------------------------------------------------
-    // beacons
-
-    private void beat() {
-        sim.world.afterMillis(50, () -> {
-            if (alive) {
-                if (!node.paused()) {
-                    beacon(0);
-                }
-                beat();
-            }
-        });
-    }
-
-    private void beacon(long granted) {
-        long session = beaconSession;
-        if (session != 0) {
-            long sentAt = node.clock();
-            sim.net.datagram(this, to -> to.hear(session, sentAt, granted));
-        }
-    }
-
-    /** At the beacon thread, which runs even if the loop is stalled, but not if the host is paused. */
-    private void hear(long session, long sentAt, long granted) {
-        if (!alive) {
-            return;
-        }
-        if (node.paused()) {
-            sim.world.after(node.pausedUntil - sim.world.now() + 1, () -> hear(session, sentAt, granted));
-            return;
-        }
-        if (session != beaconSession) {
-            return;
-        }
-        long receivedAt = node.clock();
-        if (granting && granted == 0) {
-            lastGrantAt = receivedAt;
-            beacon(sentAt);
-        }
-        deliver(new Event.BeaconHeard(session, receivedAt, granted));
-    }
-
     /** The process ends; with power lost its I/O under way may tear, else the kernel finishes or drops it. */
     void die(boolean powerLost) {
         alive = false;
-        Collection<Runnable> open = new ArrayList<>(underWay);
-        underWay.clear();
-        for (Runnable work : open) {
-            if (sim.world.oneIn(2)) {
-                work.run();
-            }
-        }
-        for (int done = sim.world.below(bookkeeping.size() + 1); done > 0; done--) {
-            bookkeeping.remove().run();
-        }
+        store.die();
         sim.net.close(this, powerLost);
     }
 }

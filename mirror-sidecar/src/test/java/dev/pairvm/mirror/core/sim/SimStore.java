@@ -1,0 +1,232 @@
+package dev.pairvm.mirror.core.sim;
+
+import dev.pairvm.mirror.core.DirtyMask;
+import dev.pairvm.mirror.core.Effect;
+import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.core.Message;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What one life of a mirror has under way at its disks: each takes its time, may fail, and at the end of that life has happened or not.
+ * The disks themselves are {@link SimDisk}'s.
+ */
+final class SimStore {
+    private final SimMirror mirror;
+    private final SimNode node;
+    private final Sim sim;
+    /** I/O begun and not finished: at a crash each of them happens or does not. */
+    private final Set<Runnable> underWay = new LinkedHashSet<>();
+
+    /** Bookkeeping takes effect in order: at a crash some first ones of these have happened. */
+    private final ArrayDeque<Runnable> bookkeeping = new ArrayDeque<>();
+
+    private double bookkeepingFree;
+
+    SimStore(SimMirror mirror) {
+        this.mirror = mirror;
+        this.node = mirror.node;
+        this.sim = mirror.node.sim;
+    }
+
+    private double latency() {
+        double usual = sim.world.oneIn(30) ? sim.world.between(1, 20) : sim.world.between(0.03, 0.9);
+        return sim.slowDisk == node ? usual + sim.world.between(20, 600) : usual;
+    }
+
+    private double metadataLatency() {
+        return sim.world.between(0.2, 4);
+    }
+
+    /** Runs {@code work} when the device is done; at a crash it may or may not have happened. */
+    private void io(double millis, Runnable work) {
+        underWay.add(work);
+        double stall = Math.max(0, node.diskStalledUntil - sim.world.now()) / (double) World.MILLI;
+        sim.world.afterMillis(stall + millis, () -> {
+            if (underWay.remove(work)) {
+                work.run();
+            }
+        });
+    }
+
+    private void bookkeep(Runnable work, long token) {
+        double at = Math.max(Math.max(bookkeepingFree, node.diskStalledUntil), sim.world.now())
+                + metadataLatency() * World.MILLI;
+        bookkeepingFree = at;
+        bookkeeping.add(work);
+        sim.world.after((long) (at - sim.world.now()), () -> {
+            if (mirror.alive() && sim.diskFaults.metadataFails(node)) {
+                bookkeeping.remove();
+                mirror.deliver(new Event.LocalFailed(token, 5, Event.LocalFailed.Kind.METADATA));
+            } else if (mirror.alive()) {
+                bookkeeping.remove().run();
+                mirror.deliver(new Event.BookkeepingPersisted(token));
+            }
+        });
+    }
+
+    void persist(Effect.PersistSuperblock e) {
+        io(metadataLatency(), () -> {
+            if (sim.diskFaults.metadataFails(node)) {
+                mirror.deliver(new Event.LocalFailed(e.token(), 5, Event.LocalFailed.Kind.METADATA));
+                return;
+            }
+            node.disk.superblock = e.superblock();
+            mirror.deliver(new Event.SuperblockPersisted(e.token()));
+        });
+    }
+
+    void persist(Effect.PersistActivityLog e) {
+        bookkeep(() -> heat(e), e.token());
+    }
+
+    void clear(Effect.ClearBookkeeping e) {
+        bookkeep(
+                () -> {
+                    node.disk.dirty.clear();
+                    node.disk.hot.clear();
+                    e.keepHot().forEach(x -> node.disk.hot.add(SimDisk.key(x.disk(), x.index())));
+                },
+                e.token());
+    }
+
+    private void heat(Effect.PersistActivityLog e) {
+        for (DirtyMask mask : e.dirty()) {
+            node.disk.dirty.put(SimDisk.key(mask.disk(), mask.index()), mask.mask());
+        }
+        e.cool().forEach(x -> node.disk.hot.remove(SimDisk.key(x.disk(), x.index())));
+        e.heat().forEach(x -> node.disk.hot.add(SimDisk.key(x.disk(), x.index())));
+        if (!e.cool().isEmpty()) {
+            sim.world.met(World.Branch.EXTENT_COOLED);
+        }
+    }
+
+    void hash(Effect.HashLocal e) {
+        io(latency(), () -> {
+            int first = node.disk.cell(e.disk(), e.offset());
+            boolean fails = sim.diskFaults.readFails(node, first, e.length() / SimDisk.CELL);
+            mirror.deliver(
+                    fails
+                            ? new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk())
+                            : new Event.LocalHashed(e.io(), node.disk.hash(e.disk(), e.offset(), e.length())));
+        });
+    }
+
+    void write(long io, int disk, long offset, long[] words, boolean fua) {
+        int first = node.disk.cell(disk, offset);
+        if (sim.diskErrors && sim.world.oneIn(60) || sim.diskFaults.writeFails(node)) {
+            sim.world.met(World.Branch.DISK_ERROR);
+            sim.diskFaults.failed(node);
+            io(latency(), () -> mirror.deliver(new Event.LocalFailed(io, 5, Event.LocalFailed.Kind.WRITE)));
+            return;
+        }
+        io(latency(), () -> {
+            boolean whole = mirror.alive();
+            for (int i = 0; i < words.length; i++) {
+                if (whole || sim.world.oneIn(2)) {
+                    sim.diskFaults.rewritten(node, first + i);
+                    node.disk.write(first + i, words[i]);
+                    sim.written(node, first + i);
+                }
+            }
+            if (whole && fua) {
+                Map<Integer, Long> covered = node.disk.beginFlush(disk);
+                covered.keySet().removeIf(cell -> cell < first || cell >= first + words.length);
+                node.disk.endFlush(covered);
+            }
+            mirror.deliver(new Event.LocalWriteDone(io));
+        });
+    }
+
+    void read(Effect.ReadLocal e) {
+        io(latency(), () -> {
+            int count = e.length() / SimDisk.CELL;
+            if (sim.diskFaults.readFails(node, node.disk.cell(e.disk(), e.offset()), count)) {
+                mirror.deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk()));
+                return;
+            }
+            SimGuest.Request request = mirror.request(e.request());
+            if (request != null) {
+                long[] words = new long[e.length() / SimDisk.CELL];
+                for (int i = 0; i < words.length; i++) {
+                    words[i] = node.disk.read(node.disk.cell(e.disk(), e.offset()) + i);
+                }
+                request.read = words;
+            }
+            mirror.deliver(new Event.LocalReadDone(e.io()));
+        });
+    }
+
+    void flush(Effect.FlushLocal e) {
+        Map<Integer, Long> covered = node.disk.beginFlush(e.disk());
+        io(latency() + sim.world.between(0.1, 3), () -> {
+            if (mirror.alive() && sim.diskFaults.flushFails(node)) {
+                sim.diskFaults.failed(node);
+                mirror.deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.FLUSH, e.disk()));
+                return;
+            }
+            node.disk.endFlush(covered);
+            mirror.deliver(new Event.LocalFlushDone(e.io()));
+        });
+    }
+
+    void sendRange(Effect.SendRange e) {
+        SimNet.Connection over = mirror.connection;
+        int first = node.disk.cell(e.disk(), e.offset());
+        io(latency(), () -> {
+            if (sim.diskFaults.readFails(node, first, e.message().length() / SimDisk.CELL)) {
+                mirror.deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk()));
+                return;
+            }
+            if (mirror.alive() && mirror.connection == over) {
+                sim.net.send(
+                        mirror,
+                        new SimNet.Frame(e.message(), cells(first, e.message().length())));
+            }
+            mirror.deliver(new Event.LocalReadDone(e.io()));
+        });
+    }
+
+    private long[] cells(int first, int length) {
+        long[] words = new long[length / SimDisk.CELL];
+        for (int i = 0; i < words.length; i++) {
+            words[i] = node.disk.read(first + i);
+        }
+        return words;
+    }
+
+    void sendChunk(Message.ResyncData m) {
+        SimNet.Connection over = mirror.connection;
+        io(latency(), () -> {
+            if (sim.diskFaults.readFails(node, node.disk.cell(m.disk(), m.offset()), m.length() / SimDisk.CELL)) {
+                mirror.deliver(new Event.ChunkUnreadable(m.seq(), 5));
+                return;
+            }
+            if (mirror.alive() && mirror.connection == over) {
+                long[] words = new long[m.length() / SimDisk.CELL];
+                for (int i = 0; i < words.length; i++) {
+                    words[i] = node.disk.read(node.disk.cell(m.disk(), m.offset()) + i);
+                }
+                sim.net.send(mirror, new SimNet.Frame(m, words));
+            }
+        });
+    }
+
+    /** The life ends: what is under way has happened, or never will. */
+    void die() {
+        Collection<Runnable> open = new ArrayList<>(underWay);
+        underWay.clear();
+        for (Runnable work : open) {
+            if (sim.world.oneIn(2)) {
+                work.run();
+            }
+        }
+        for (int done = sim.world.below(bookkeeping.size() + 1); done > 0; done--) {
+            bookkeeping.remove().run();
+        }
+    }
+}
