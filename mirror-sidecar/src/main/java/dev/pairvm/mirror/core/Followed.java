@@ -269,7 +269,7 @@ final class Followed {
         }
     }
 
-    /** It is not expected back. */
+    /** It is not expected back within the time that a broken link is waited for. */
     void waitNoMore() {
         lostAt = Long.MIN_VALUE / 2;
     }
@@ -285,7 +285,9 @@ final class Followed {
             lose("did not answer the attach");
         } else if (attached && lease.mayJudge()) {
             if (lease.silent()) {
+                // longer than a broken connection is waited for: more would only cost the lease, and the guest a stop
                 lose("no beacon");
+                waitNoMore();
             } else if (!side.config.suspendOnSlowPeer()
                     && !lead.diskFailed()
                     && lead.io().oldestUnacknowledged() > side.config.waits().slowPeerMillis() * NANOS_PER_MILLI) {
