@@ -1,7 +1,9 @@
 package dev.pairvm.mirror.core;
 
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +33,9 @@ final class GuestIo {
     private final HeldRequests held;
     private final PeerReads peerReads;
     private final BadPlaces badPlaces = new BadPlaces();
+    /** Flushes that the guest has not been answered, in the order in which it asked. */
+    private final Set<Long> flushing = new LinkedHashSet<>();
+
     private final List<Long> flushed = new ArrayList<>();
 
     GuestIo(
@@ -96,6 +101,7 @@ final class GuestIo {
         if (flush.disk() < 0 || flush.disk() >= locks.size()) {
             out.emit(new Effect.ReplyToGuest(flush.request(), EINVAL));
         } else if (lead.serving()) {
+            flushing.add(flush.request());
             flushes.flush(flush.disk(), () -> flushed(flush.request()));
         } else {
             held.add(flush);
@@ -115,6 +121,7 @@ final class GuestIo {
 
     private void flushed(long request) {
         if (lead.serving()) {
+            flushing.remove(request);
             out.emit(new Effect.ReplyToGuest(request, 0));
         } else {
             flushed.add(request);
@@ -451,6 +458,9 @@ final class GuestIo {
             });
             disk.clear();
         }
+        flushing.forEach(request -> out.emit(new Effect.ForgetRequest(request)));
+        flushing.clear();
+        flushed.clear();
         log.dropWaiting();
         peerReads.clear();
         held.drop(out);

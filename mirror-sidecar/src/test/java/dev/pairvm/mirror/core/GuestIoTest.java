@@ -21,6 +21,22 @@ class GuestIoTest {
         assertThat(active.replied(1)).isTrue();
     }
 
+    /** Simulation seed 644: a flush that was under way when another took over was kept for ever, and its connection with it. */
+    @Test
+    void aFencedActiveForgetsEveryRequestOfItsGuest() {
+        Bench active = Bench.paired();
+        active.passWithPeer(50).writes(1, 0, 4096);
+        active.on(new Event.ReadReceived(2, 0, 0, 4096))
+                .on(new Event.FlushReceived(3, 0))
+                .on(new Event.FlushReceived(4, 0))
+                .clear();
+        active.on(new Event.ArbiterRead(1 << 20, Bench.arbiter(10, active.peer(), active.peer()), "v10", "uid-l"));
+        assertThat(active.core.role()).isEqualTo(Role.IDLE);
+        assertThat(active.all(Effect.ForgetRequest.class))
+                .extracting(Effect.ForgetRequest::request)
+                .containsExactlyInAnyOrder(1L, 2L, 3L, 4L);
+    }
+
     @Test
     void anExtentIsDurablyHotBeforeItsFirstWrite() {
         Bench active = Bench.alone();
