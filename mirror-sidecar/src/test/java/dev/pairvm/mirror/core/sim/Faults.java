@@ -7,6 +7,7 @@ import dev.pairvm.mirror.core.Role;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** What goes wrong, and when it stops. Each seed prefers some faults, so that rare combinations come up. */
 final class Faults {
@@ -76,7 +77,7 @@ final class Faults {
             pick -= weight.getValue();
             if (pick < 0) {
                 Fault fault = weight.getKey();
-                SimNode node = sim.nodes.get(world.below(2));
+                SimNode node = sim.nodes.get(world.below(sim.nodes.size()));
                 if (world.tracing()) {
                     world.say("fault", fault + " at " + node.copy);
                 }
@@ -90,7 +91,6 @@ final class Faults {
 
     /** Whether it could be done. */
     private boolean strike(Fault fault, SimNode node) {
-        int side = sim.nodes.indexOf(node);
         switch (fault) {
             case NODE_CRASH -> {
                 return crashNode(node, false);
@@ -99,8 +99,9 @@ final class Faults {
                 return crashNode(node, true);
             }
             case BOTH_LOSE_POWER -> {
-                boolean first = crashNode(sim.nodes.get(0), false);
-                return crashNode(sim.nodes.get(1), false) && first;
+                return List.copyOf(sim.nodes).stream()
+                        .map(each -> crashNode(each, false))
+                        .reduce(true, Boolean::logicalAnd);
             }
             case PROCESS_CRASH -> {
                 return crashProcess(node);
@@ -110,18 +111,24 @@ final class Faults {
                 return stop(node);
             }
             case GUEST_CRASH -> {
-                return sim.crashGuest(node);
+                return sim.guests.crash(node);
             }
-            case LINK_CUT -> cut(0, 1);
-            case ONE_WAY_CUT -> cut(side, side);
-            case LINK_RESET -> sim.net.reset();
+            case LINK_CUT -> {
+                SimNode other = sim.another(node);
+                cut(List.of(new Cut(node, other), new Cut(other, node)));
+            }
+            case ONE_WAY_CUT -> cut(List.of(new Cut(node, sim.another(node))));
+            case LINK_RESET -> sim.net.reset(sim.nodes.get(0), sim.another(sim.nodes.get(0)));
             case SLOW_LINK -> {
                 sim.slowLink = true;
                 world.afterMillis(world.between(100, 3000), () -> sim.slowLink = false);
             }
             case HOST_ISOLATED -> {
                 arbiterOut(node, false);
-                cut(0, 1);
+                cut(sim.nodes.stream()
+                        .filter(other -> other != node)
+                        .flatMap(other -> Stream.of(new Cut(node, other), new Cut(other, node)))
+                        .toList());
             }
             case NODE_PAUSE -> {
                 node.pausedUntil = until(20, world.oneIn(5) ? 5_000 : 1_500);
@@ -147,10 +154,10 @@ final class Faults {
             case RECORD_EDITED -> sim.arbiter.edit();
             case ADDRESS_LINE -> sim.arbiter.addressLine(node.copy);
             case HAND_OVER_ORDER -> {
-                return order(node, new Event.HandOverRequested(sim.other(node).copy));
+                return order(node, new Event.HandOverRequested(sim.another(node).copy));
             }
             case LEAVE_ORDER -> {
-                return order(node, new Event.LeaveRequested(sim.other(node).copy));
+                return order(node, new Event.LeaveRequested(sim.another(node).copy));
             }
             case SLOW_DISK -> {
                 sim.slowDisk = node;
@@ -224,13 +231,13 @@ final class Faults {
         crashProcess(node);
     }
 
-    private void cut(int from, int to) {
-        sim.net.cut[from] = true;
-        sim.net.cut[to] = true;
-        world.afterMillis(world.oneIn(2) ? world.between(20, 400) : world.between(400, 3000), () -> {
-            sim.net.cut[from] = false;
-            sim.net.cut[to] = false;
-        });
+    private record Cut(SimNode from, SimNode to) {}
+
+    private void cut(List<Cut> cuts) {
+        cuts.forEach(cut -> cut.from().cutOffFrom(cut.to(), true));
+        world.afterMillis(
+                world.oneIn(2) ? world.between(20, 400) : world.between(400, 3000),
+                () -> cuts.forEach(cut -> cut.from().cutOffFrom(cut.to(), false)));
     }
 
     private void arbiterOut(SimNode node, boolean both) {
@@ -272,11 +279,10 @@ final class Faults {
         sim.slowDisk = null;
         sim.diskErrors = false;
         sim.diskFaults.end();
-        sim.net.cut[0] = false;
-        sim.net.cut[1] = false;
         sim.arbiter.mask = SimArbiter.Mask.NONE;
         for (SimNode node : sim.nodes) {
             node.killIn = "";
+            sim.nodes.forEach(other -> node.cutOffFrom(other, false));
             sim.arbiter.cut.put(node.copy, false);
             world.afterMillis(100, () -> {
                 node.powerOn();
@@ -308,11 +314,12 @@ final class Faults {
         Checks.that(
                 whole || diskFault,
                 "L1 the pair is whole again after faults stop",
-                () -> "record " + sim.arbiter.stored + " a " + view(0) + " b " + view(1));
+                () -> "record " + sim.arbiter.stored + " "
+                        + sim.nodes.stream().map(Faults::view).toList());
     }
 
-    private String view(int side) {
-        SimMirror mirror = sim.nodes.get(side).mirror;
-        return mirror == null ? "down" : mirror.view().toString();
+    private static String view(SimNode node) {
+        SimMirror mirror = node.mirror;
+        return node.copy + " " + (mirror == null ? "down" : mirror.view().toString());
     }
 }

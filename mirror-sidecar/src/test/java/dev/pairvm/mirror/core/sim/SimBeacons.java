@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.core.sim;
 
 import dev.pairvm.mirror.core.Event;
+import org.jspecify.annotations.Nullable;
 
 /** The beacon thread of one life of a mirror: it runs even if the loop is stalled, but not if the host is paused. */
 final class SimBeacons {
@@ -8,6 +9,7 @@ final class SimBeacons {
     private final SimNode node;
     private final Sim sim;
     private long session;
+    private @Nullable SimNode peer;
     private boolean granting;
     private long lastGrantAt;
 
@@ -28,7 +30,8 @@ final class SimBeacons {
         });
     }
 
-    void set(long newSession, boolean grants) {
+    void set(SimNode to, long newSession, boolean grants) {
+        peer = to;
         session = newSession;
         granting = grants;
         beacon(0);
@@ -45,9 +48,10 @@ final class SimBeacons {
 
     private void beacon(long granted) {
         long of = session;
-        if (of != 0) {
+        SimNode at = peer;
+        if (of != 0 && at != null) {
             long sentAt = node.clock();
-            sim.net.datagram(mirror, to -> to.beacons.hear(of, sentAt, granted));
+            sim.net.datagram(mirror, at, to -> to.beacons.hear(of, sentAt, granted));
         }
     }
 

@@ -130,7 +130,7 @@ final class SimGuest {
             case WRITE, ZERO -> {
                 for (int cell = base + request.first; cell < base + request.first + request.count; cell++) {
                     sim.oracle.acknowledged(cell, request.word, request.issued, at, request.fua);
-                    sim.checkCell(cell, "I1 when acknowledged");
+                    sim.invariants.cell(cell, "I1 when acknowledged");
                 }
             }
             case FLUSH -> sim.oracle.flushed(base, node.disk.firstCell[request.disk + 1], request.issued);

@@ -13,6 +13,7 @@ import dev.pairvm.mirror.core.PairCore;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,7 +32,7 @@ final class SimMirror {
     final SimBeacons beacons;
 
     private boolean alive = true;
-    SimNet.@Nullable Connection connection;
+    private final Map<SimNode, SimNet.Connection> connections = new IdentityHashMap<>();
     private SimNet.@Nullable Frame frame;
     private long requestNumber;
     long stalledUntil;
@@ -108,11 +109,23 @@ final class SimMirror {
         enqueue(() -> step(event));
     }
 
-    void receive(SimNet.Frame arrived) {
-        CopyId from = sim.nodes.get(node == sim.nodes.get(0) ? 1 : 0).copy;
+    /** The connection to that host, as this end knows it. */
+    SimNet.@Nullable Connection connection(SimNode to) {
+        return connections.get(to);
+    }
+
+    void connected(SimNode to, SimNet.Connection fresh) {
+        connections.put(to, fresh);
+    }
+
+    void disconnected(SimNode from) {
+        connections.remove(from);
+    }
+
+    void receive(SimNode from, SimNet.Frame arrived) {
         enqueue(() -> {
             frame = arrived;
-            step(new Event.MessageReceived(from, arrived.message()));
+            step(new Event.MessageReceived(from.copy, arrived.message()));
             frame = null;
         });
     }
@@ -181,7 +194,7 @@ final class SimMirror {
                 }
             }
         }
-        sim.stepped(this);
+        sim.invariants.stepped(this);
     }
 
     // -------------------------------------------------------------------------------------------------------------
@@ -226,27 +239,28 @@ final class SimMirror {
         switch (effect) {
             case Effect.ReadArbiter e -> sim.arbiter.read(this, e);
             case Effect.CasArbiter e -> sim.arbiter.cas(this, e);
-            case Effect.Send(CopyId peer, Message.Attach m) -> {
+            case Effect.Send(CopyId to, Message.Attach m) -> {
                 sim.world.met(
                         switch (m.kind()) {
                             case CONTINUE -> World.Branch.CONTINUED;
                             case RECONCILE -> World.Branch.RECONCILED;
                             case RESYNC -> World.Branch.RESYNCED;
                         });
-                sim.net.send(this, new SimNet.Frame(m, NONE));
+                sim.net.send(this, sim.node(to), new SimNet.Frame(m, NONE));
             }
-            case Effect.Send e -> sim.net.send(this, new SimNet.Frame(e.message(), NONE));
+            case Effect.Send e -> sim.net.send(this, sim.node(e.peer()), new SimNet.Frame(e.message(), NONE));
             case Effect.SendWrite e ->
                 sim.net.send(
                         this,
+                        sim.node(e.peer()),
                         new SimNet.Frame(
                                 e.message(), words(e.request(), e.message().length())));
-            case Effect.SendChunk e -> store.sendChunk(e.message());
+            case Effect.SendChunk e -> store.sendChunk(e);
             case Effect.DropLink e -> {
-                sim.net.close(this, false);
+                sim.net.close(this, sim.node(e.peer()), false);
                 later(0, new Event.LinkDown(e.peer(), Event.LinkDown.Cause.CLOSED_HERE));
             }
-            case Effect.SetBeacons e -> beacons.set(e.session(), e.granting());
+            case Effect.SetBeacons e -> beacons.set(sim.node(e.peer()), e.session(), e.granting());
             case Effect.StopGranting e -> beacons.stopGranting(e.token());
             case Effect.StopBeacons e -> beacons.stop();
             case Effect.WriteLocal e ->
@@ -294,7 +308,7 @@ final class SimMirror {
             case Effect.FreezeGuest e -> freeze(true);
             case Effect.ThawGuest e -> freeze(false);
             case Effect.KillGuest e -> kill();
-            case Effect.StartGuest e -> sim.guestMayRun(node, e);
+            case Effect.StartGuest e -> sim.guests.mayRun(node, e);
             case Effect.ResumeGuest e -> {
                 if (node.guest != null) {
                     node.guest.paused = false;
@@ -302,7 +316,7 @@ final class SimMirror {
                 }
             }
             case Effect.PrepareStandbyGuest e -> {}
-            case Effect.BeginHandOver e -> sim.moveGuest(this);
+            case Effect.BeginHandOver e -> sim.guests.move(this);
             case Effect.PublishView e -> {}
             case Effect.RaiseProblem e -> {}
             case Effect.ClearProblem e -> {}
@@ -345,7 +359,7 @@ final class SimMirror {
 
     private void kill() {
         SimGuest guest = node.guest;
-        if (guest != null && !(guest.moving && guest.paused && sim.movedAway(guest))) {
+        if (guest != null && !(guest.moving && guest.paused && sim.guests.movedAway(guest))) {
             guest.die();
         }
         node.guest = null;
@@ -356,6 +370,8 @@ final class SimMirror {
     void die(boolean powerLost) {
         alive = false;
         store.die();
-        sim.net.close(this, powerLost);
+        for (SimNode to : List.copyOf(sim.nodes)) {
+            sim.net.close(this, to, powerLost);
+        }
     }
 }

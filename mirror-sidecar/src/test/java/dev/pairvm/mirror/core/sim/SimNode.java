@@ -1,11 +1,15 @@
 package dev.pairvm.mirror.core.sim;
 
 import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.mirror.core.Role;
 import org.jspecify.annotations.Nullable;
 
 /** One host: its clock, its power, its disk, the mirror process and the guest on it, and the kernel's gate. */
 final class SimNode {
     final CopyId copy;
+    /** Counts up in the order in which copies were made. */
+    final int number;
+
     final Sim sim;
     final SimDisk disk;
     private double rate;
@@ -22,11 +26,18 @@ final class SimNode {
     @Nullable
     SimGuest guest;
 
-    private double gateUntil;
+    /** What its mirror did last, of all its lives. */
+    @Nullable
+    Role role;
 
-    SimNode(Sim sim, CopyId copy) {
+    private double gateUntil;
+    /** A bit for each host that frames of this one do not reach. */
+    private long cutOff;
+
+    SimNode(Sim sim, CopyId copy, int number) {
         this.sim = sim;
         this.copy = copy;
+        this.number = number;
         this.disk = new SimDisk(sim.diskBytes);
         boot();
     }
@@ -38,6 +49,14 @@ final class SimNode {
 
     long clock() {
         return base + (long) (sim.world.now() * rate);
+    }
+
+    boolean cutOffFrom(SimNode to) {
+        return (cutOff >>> to.number & 1) != 0;
+    }
+
+    void cutOffFrom(SimNode to, boolean cut) {
+        cutOff = cut ? cutOff | 1L << to.number : cutOff & ~(1L << to.number);
     }
 
     boolean paused() {
@@ -87,7 +106,7 @@ final class SimNode {
         for (int cell : disk.losePower(sim.world)) {
             disk.setBack[cell] = true;
             sim.world.met(World.Branch.CACHE_LOST);
-            sim.checkSurvives(this, cell);
+            sim.invariants.survives(this, cell);
         }
         pausedUntil = 0;
     }

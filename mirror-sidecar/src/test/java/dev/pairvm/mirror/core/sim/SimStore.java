@@ -130,7 +130,7 @@ final class SimStore {
                 if (whole || sim.world.oneIn(2)) {
                     sim.diskFaults.rewritten(node, first + i);
                     node.disk.write(first + i, words[i]);
-                    sim.written(node, first + i);
+                    sim.invariants.written(node, first + i);
                 }
             }
             if (whole && fua) {
@@ -175,16 +175,18 @@ final class SimStore {
     }
 
     void sendRange(Effect.SendRange e) {
-        SimNet.Connection over = mirror.connection;
+        SimNode to = sim.node(e.peer());
+        SimNet.Connection over = mirror.connection(to);
         int first = node.disk.cell(e.disk(), e.offset());
         io(latency(), () -> {
             if (sim.diskFaults.readFails(node, first, e.message().length() / SimDisk.CELL)) {
                 mirror.deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk()));
                 return;
             }
-            if (mirror.alive() && mirror.connection == over) {
+            if (mirror.alive() && mirror.connection(to) == over) {
                 sim.net.send(
                         mirror,
+                        to,
                         new SimNet.Frame(e.message(), cells(first, e.message().length())));
             }
             mirror.deliver(new Event.LocalReadDone(e.io()));
@@ -199,19 +201,21 @@ final class SimStore {
         return words;
     }
 
-    void sendChunk(Message.ResyncData m) {
-        SimNet.Connection over = mirror.connection;
+    void sendChunk(Effect.SendChunk e) {
+        Message.ResyncData m = e.message();
+        SimNode to = sim.node(e.peer());
+        SimNet.Connection over = mirror.connection(to);
         io(latency(), () -> {
             if (sim.diskFaults.readFails(node, node.disk.cell(m.disk(), m.offset()), m.length() / SimDisk.CELL)) {
                 mirror.deliver(new Event.ChunkUnreadable(m.seq(), 5));
                 return;
             }
-            if (mirror.alive() && mirror.connection == over) {
+            if (mirror.alive() && mirror.connection(to) == over) {
                 long[] words = new long[m.length() / SimDisk.CELL];
                 for (int i = 0; i < words.length; i++) {
                     words[i] = node.disk.read(node.disk.cell(m.disk(), m.offset()) + i);
                 }
-                sim.net.send(mirror, new SimNet.Frame(m, words));
+                sim.net.send(mirror, to, new SimNet.Frame(m, words));
             }
         });
     }
