@@ -7,4 +7,7 @@ package dev.pairvm.mirror.core;
 public record ChunkHash(long a, long b, long c, long d) {
     /** Stands for a chunk of zeroes; no SHA-256 in practice. */
     public static final ChunkHash ZERO = new ChunkHash(0, 0, 0, 0);
+
+    /** Stands for a chunk that can not be read: equal to no other's, so it is written anew. No SHA-256 in practice. */
+    static final ChunkHash UNREADABLE = new ChunkHash(-1, -1, -1, -1);
 }

@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.core;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /** This side while it follows a lead in one session: carries out its frames in order of arrival and answers them. */
@@ -16,6 +17,7 @@ final class Follower {
         OUTDATE_FLUSH
     }
 
+    /** What the lead waits for: {@code word} is the lineage of a seal, the number of chunks of a hash. */
     private record Pending(Kind kind, long seq, long word) {}
 
     private final Side side;
@@ -106,7 +108,8 @@ final class Follower {
 
     void hash(Link from, Message.HashRequest m) {
         if (mine(from, m) && !outside(m.disk(), m.offset(), m.length())) {
-            side.out.emit(new Effect.HashLocal(expect(Kind.HASH, m.seq(), 0), m.disk(), m.offset(), m.length()));
+            long chunks = (m.length() + Extent.CHUNK_BYTES - 1) / Extent.CHUNK_BYTES;
+            side.out.emit(new Effect.HashLocal(expect(Kind.HASH, m.seq(), chunks), m.disk(), m.offset(), m.length()));
         }
     }
 
@@ -222,12 +225,23 @@ final class Follower {
             reads--;
         }
         if (!ended) {
-            side.send(
-                    link,
-                    done.kind() == Kind.READ
-                            ? new Message.ReadFailed(epoch, session, done.seq(), event.errno())
-                            : new Message.Nack(epoch, session, done.seq(), event.errno()));
+            side.send(link, answer(done, event));
         }
         return true;
+    }
+
+    /**
+     * A place that can not be read here need not be: the lead, asked to compare, has what belongs there, and a drive replaces a bad sector
+     * when it is written. Everything else is the end of this copy.
+     */
+    private Message answer(Pending failed, Event.LocalFailed event) {
+        boolean reading = event.kind() == Event.LocalFailed.Kind.READ;
+        if (failed.kind() == Kind.HASH && reading) {
+            return new Message.HashReply(
+                    epoch, session, failed.seq(), Collections.nCopies((int) failed.word(), ChunkHash.UNREADABLE));
+        }
+        return failed.kind() == Kind.READ
+                ? new Message.ReadFailed(epoch, session, failed.seq(), event.errno())
+                : new Message.Nack(epoch, session, failed.seq(), event.errno());
     }
 }

@@ -112,7 +112,7 @@ public sealed interface Message {
     /** Resync: hash every chunk of this range (chunk-aligned, at most 1 MiB). */
     record HashRequest(long epoch, long session, long seq, int disk, long offset, int length) implements Message {}
 
-    /** Answers {@link HashRequest}: one hash per chunk in order. */
+    /** Answers {@link HashRequest}: one hash per chunk in order; {@link ChunkHash#UNREADABLE} for each if the range can not be read. */
     record HashReply(long epoch, long session, long seq, List<ChunkHash> hashes) implements Message {
         /** Copies the list. */
         public HashReply {

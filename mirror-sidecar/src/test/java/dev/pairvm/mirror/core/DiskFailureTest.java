@@ -348,6 +348,18 @@ class DiskFailureTest {
         assertThat(standby.has(Effect.DropLink.class)).isTrue();
     }
 
+    /** Simulation seed 36, three copies: a bad place kept a copy from ever being filled, and it looked as if it were on its way. */
+    @Test
+    void aPlaceThatTheFollowerCanNotReadIsWrittenAnewWhenItIsFilled() {
+        Bench standby = Bench.standby();
+        standby.storeKeepsStill = true;
+        standby.says(new Message.HashRequest(9, standby.session, 1, 0, 0, 3 * Extent.CHUNK_BYTES - 512));
+        standby.on(new LocalFailed(standby.last(Effect.HashLocal.class).io(), EIO, LocalFailed.Kind.READ, 0));
+        assertThat(standby.sent(Message.Nack.class)).as("its copy is not out").isEmpty();
+        assertThat(standby.sent(Message.HashReply.class).getLast().hashes())
+                .containsExactly(ChunkHash.UNREADABLE, ChunkHash.UNREADABLE, ChunkHash.UNREADABLE);
+    }
+
     @Test
     void aCopyThatMissedWhatNoBitmapNamesIsFilledWhole() {
         // The standby served an active without a disk; a hand-over made it the active. The old copy says it has the
