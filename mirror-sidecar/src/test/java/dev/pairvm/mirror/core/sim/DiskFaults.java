@@ -124,6 +124,24 @@ final class DiskFaults {
         }
     }
 
+    /** Its copy is gone, and its disk with it. */
+    void removed(SimNode node) {
+        failed.remove(node);
+        out.remove(node);
+        if (node == victim) {
+            victim = null;
+            dead = false;
+            restored = false;
+            flushFails = false;
+            badCells.clear();
+        }
+    }
+
+    /** Whether nothing is wrong with its disk, and its host may ask the arbiter. */
+    boolean good(SimNode node) {
+        return node != victim && !known(node) && !node.discarded;
+    }
+
     void end() {
         flushFails = false;
     }
@@ -139,6 +157,7 @@ final class DiskFaults {
         boolean good = sim.nodes.stream()
                 .anyMatch(node -> sim.arbiter.stored.inSync().contains(node.copy)
                         && node != victim
+                        && !node.discarded
                         && node.disk.superblock != null
                         && node.disk.superblock.state() == CopyState.IN_SYNC);
         boolean served =

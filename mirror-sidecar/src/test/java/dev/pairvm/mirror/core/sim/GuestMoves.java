@@ -17,6 +17,7 @@ final class GuestMoves {
     }
 
     void mayRun(SimNode node, Effect.StartGuest effect) {
+        node.cause = effect.cause();
         switch (effect.cause()) {
             case PROMOTED -> world.met(World.Branch.PROMOTED);
             case STARTED -> world.met(World.Branch.STARTED);

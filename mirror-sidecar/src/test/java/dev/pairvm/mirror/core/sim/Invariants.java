@@ -3,6 +3,7 @@ package dev.pairvm.mirror.core.sim;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.mirror.core.CopyState;
+import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Role;
 import java.util.Set;
 
@@ -42,6 +43,8 @@ final class Invariants {
             world.say(mirror.copy().value(), "is " + role);
             if (role == Role.SUSPENDED) {
                 world.met(World.Branch.SUSPENDED);
+            } else if (role == Role.ACTIVE && mirror.node.number > 1) {
+                world.met(World.Branch.NEW_COPY_LEADS);
             } else if (before == Role.SUSPENDED && role == Role.ACTIVE) {
                 world.met(World.Branch.RESUMED_IN_PLACE);
             } else if (before != null && before.leads() && role == Role.IDLE) {
@@ -78,6 +81,9 @@ final class Invariants {
                                         && node.disk.superblock.state() != CopyState.SYNCING,
                         "a copy seals itself before it is listed in sync",
                         () -> node.copy + " has " + node.disk.superblock + " in " + arbiterRecord));
+        sim.nodes.stream()
+                .filter(node -> arbiterRecord.inSync().contains(node.copy) && !listed.contains(node.copy))
+                .forEach(this::joined);
         Checks.that(
                 !sim.handingOver || arbiterRecord.inSync().size() == 2,
                 "a hand-over in calm keeps both copies in sync",
@@ -102,6 +108,19 @@ final class Invariants {
         }
         for (int cell = 0; cell < sim.oracle.size(); cell++) {
             cell(cell, "I1 when the record changed to epoch " + arbiterRecord.epoch());
+        }
+    }
+
+    private void joined(SimNode node) {
+        SimNode active = sim.node(stored().active());
+        if (node.number > 1 && node != active) {
+            world.met(World.Branch.NEW_COPY_JOINED);
+            if (active.cause == Effect.StartCause.PROMOTED) {
+                world.met(World.Branch.NEW_COPY_JOINED_A_PROMOTED);
+            }
+        }
+        if (!sim.operator.wants(node)) {
+            world.met(World.Branch.DISCARDED_COPY_FILLED);
         }
     }
 
@@ -162,11 +181,13 @@ final class Invariants {
     private void differencesAreNamed(SimNode one, SimNode two) {
         SimDisk a = one.disk;
         SimDisk b = two.disk;
-        long related = a.lineage().current();
-        boolean comparable = related != 0
-                && (related == b.lineage().current()
-                        || related == b.lineage().base()
-                        || b.lineage().current() == a.lineage().base());
+        long mine = a.lineage().current();
+        long theirs = b.lineage().current();
+        boolean comparable = mine != 0
+                && theirs != 0
+                && (mine == theirs
+                        || mine == b.lineage().base()
+                        || theirs == a.lineage().base());
         if (!comparable || sim.diskFaults.known(one) || sim.diskFaults.known(two) || syncing(a) || syncing(b)) {
             return;
         }

@@ -14,8 +14,13 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** One simulated machine on two hosts, its invariants, and the end that it must come to once faults stop. */
+/** One simulated machine on two or three hosts, its invariants, and the end that it must come to once faults stop. */
 final class Sim {
+    /** Of so many seeds one has an operator, which replaces copies: then there are up to three, and what is left of earlier ones. */
+    private static final int THIRDS = 3;
+
+    private static final int LETTERS = 26;
+
     private static final long FAULTS_MILLIS = 7_000;
     private static final long HEAL_MILLIS = 30_000;
     /** With a failed disk the pair does not become whole by itself; the guest is served long before. */
@@ -42,6 +47,7 @@ final class Sim {
     private final Map<CopyId, SimNode> everyNode = new HashMap<>();
     final SimArbiter arbiter;
     final SimNet net;
+    final SimOperator operator;
     final Faults faults;
     final DiskFaults diskFaults;
     boolean calm;
@@ -75,12 +81,15 @@ final class Sim {
         net = new SimNet(this);
         diskFaults = new DiskFaults(world);
         faults = new Faults(this);
+        // Of its own dice nothing is taken where nothing is done.
+        operator = new SimOperator(this, seed % THIRDS == 0);
     }
 
     /** Another host with a copy of the next letter, blank. */
     SimNode addNode() {
         int number = everyNode.size();
-        SimNode fresh = new SimNode(this, new CopyId(Character.toString('a' + number)), number);
+        String letter = Character.toString('a' + number % LETTERS);
+        SimNode fresh = new SimNode(this, new CopyId(number < LETTERS ? letter : "a" + letter), number);
         nodes.add(fresh);
         everyNode.put(fresh.copy, fresh);
         return fresh;
@@ -114,14 +123,16 @@ final class Sim {
     /** Runs the whole story; throws on a violation. */
     void run() {
         List.copyOf(nodes).forEach(SimNode::startMirror);
+        operator.begin();
         runFor(1_200);
         faults.begin();
         runFor(FAULTS_MILLIS);
         faults.end();
         calm = true;
         arbiter.calm = true;
-        long until = world.now() + (diskFaults.any() ? SERVED_MILLIS : HEAL_MILLIS) * World.MILLI;
-        while (world.now() < until && !whole()) {
+        long began = world.now();
+        while (!whole()
+                && world.now() < began + (excused(diskFaults.any()) ? SERVED_MILLIS : HEAL_MILLIS) * World.MILLI) {
             runFor(100);
             faults.repair();
         }
@@ -182,12 +193,25 @@ final class Sim {
         return diskErrorsWere;
     }
 
+    /**
+     * Whether the pair need not become whole: it lacks a good disk. With an operator one is enough, for the other copy is replaced. A copy
+     * that was discarded, and then listed by a late change of the record, is none: it will be deleted.
+     */
+    boolean excused(boolean diskFault) {
+        return operator.works()
+                ? diskErrorsWere
+                        || nodes.stream()
+                                .noneMatch(node -> arbiter.stored.inSync().contains(node.copy) && diskFaults.good(node))
+                : diskFault;
+    }
+
     boolean quiet() {
         return quiet;
     }
 
     private boolean whole() {
         return arbiter.stored.inSync().size() == 2
+                && operator.settled()
                 && nodes.stream().anyMatch(node -> node.mirror != null && node.mirror.core.role() == Role.ACTIVE)
                 && nodes.stream().anyMatch(node -> node.guest != null && !node.guest.frozen && !node.guest.paused);
     }

@@ -4,7 +4,9 @@ import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Event;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -17,6 +19,8 @@ final class SimArbiter {
     private long version = 1;
     /** By copy: can reach it. Time-outs rather than refusals while {@link #silent}. */
     final TreeMap<CopyId, Boolean> cut = new TreeMap<>();
+
+    private final Set<CopyId> forgotten = new HashSet<>();
 
     boolean silent;
     boolean calm;
@@ -79,7 +83,17 @@ final class SimArbiter {
     }
 
     private boolean cut(CopyId from) {
-        return cut.getOrDefault(from, false);
+        return forgotten.contains(from) || cut.getOrDefault(from, false);
+    }
+
+    /** Whether this copy's mirror and the API server do not hear of each other. */
+    boolean hides(CopyId copy) {
+        return cut(copy);
+    }
+
+    /** Its pod was deleted: the API server knows its token no more. */
+    void forget(CopyId copy) {
+        forgotten.add(copy);
     }
 
     void read(SimMirror from, Effect.ReadArbiter effect) {

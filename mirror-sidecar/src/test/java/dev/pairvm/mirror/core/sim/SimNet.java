@@ -74,6 +74,9 @@ final class SimNet {
                 || a.blocked()) {
             return;
         }
+        if (listener.discarded || dialer.discarded) {
+            sim.world.met(World.Branch.DISCARDED_COPY_MET);
+        }
         Connection fresh = new Connection(listener, dialer);
         connect(a, dialer, fresh);
         connect(b, listener, fresh);

@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.core.sim;
 
 import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Role;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +31,13 @@ final class SimNode {
     @Nullable
     Role role;
 
+    /** Why its mirror served last. */
+    Effect.@Nullable StartCause cause;
+
+    /** The operator did away with its copy; the host need not know yet. */
+    boolean discarded;
+
+    private boolean removed;
     private double gateUntil;
     /** A bit for each host that frames of this one do not reach. */
     private long cutOff;
@@ -59,6 +67,10 @@ final class SimNode {
         cutOff = cut ? cutOff | 1L << to.number : cutOff & ~(1L << to.number);
     }
 
+    boolean isolated() {
+        return cutOff != 0;
+    }
+
     boolean paused() {
         return sim.world.now() < pausedUntil;
     }
@@ -76,7 +88,7 @@ final class SimNode {
     }
 
     void startMirror() {
-        if (up && mirror == null) {
+        if (up && mirror == null && !removed) {
             SimMirror started = new SimMirror(this);
             mirror = started;
             started.begin();
@@ -111,8 +123,20 @@ final class SimNode {
         pausedUntil = 0;
     }
 
+    /** Copy, mirror and guest are gone from this host for good. */
+    void remove() {
+        removed = true;
+        crashMirror();
+        closeGate();
+        if (guest != null) {
+            guest.die();
+            guest = null;
+        }
+        up = false;
+    }
+
     void powerOn() {
-        if (!up) {
+        if (!up && !removed) {
             up = true;
             boot();
             startMirror();

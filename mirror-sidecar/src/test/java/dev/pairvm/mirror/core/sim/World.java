@@ -152,6 +152,19 @@ final class World {
         WITHOUT_DISK,
         GUEST_SAW_AN_ERROR,
         GUEST_REBOOTED,
-        KILLED_IN_PHASE
+        KILLED_IN_PHASE,
+        // From here on: what only three copies come to.
+        LOST_COPY_REPLACED,
+        FAILED_COPY_REPLACED,
+        TWO_WAIT_TO_BE_FILLED,
+        OLD_COPY_CAME_FIRST,
+        NEW_COPY_GIVEN_UP,
+        NEW_COPY_JOINED,
+        NEW_COPY_JOINED_A_PROMOTED,
+        NEW_COPY_LEADS,
+        DISCARDED_COPY_MET,
+        DISCARDED_COPY_FILLED,
+        DISCARDED_WHILE_LISTED,
+        LEAVES_DEAD_DISK
     }
 }

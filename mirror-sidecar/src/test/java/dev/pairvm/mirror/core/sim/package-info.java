@@ -1,5 +1,5 @@
 /**
- * Deterministic simulation of a pair in one thread: two real cores, an arbiter, a link, disks with volatile caches, guests, clocks
+ * Deterministic simulation of one machine in one thread: two or three real cores, an arbiter, an operator, links, disks with volatile caches, guests, clocks
  * and faults, all drawn from one seed; an oracle that checks the invariants at every step.
  */
 @NullMarked
