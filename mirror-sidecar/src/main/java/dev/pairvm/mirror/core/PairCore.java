@@ -65,6 +65,12 @@ public final class PairCore {
         return here == null ? 0 : here.leadEpoch();
     }
 
+    /** The highest epoch known here, 0 before the first event; cheap. */
+    public long highestEpoch() {
+        Standing here = standing;
+        return here == null ? 0 : here.highestEpoch();
+    }
+
     /** A snapshot for reports. */
     public CoreView view() {
         Standing here = standing;

@@ -58,15 +58,20 @@ final class RangeLocks {
         int at = holders.indexOf(holder);
         ProtocolBugException.check(at >= 0, "only a holder releases", holder.offset);
         holders.remove(at);
-        List<Holder> next = new ArrayList<>(2);
+        List<Holder> next = List.of(); // mostly nobody waits
         for (int i = at; i < holders.size(); i++) {
             Holder waiting = holders.get(i);
             if (!waiting.granted && waiting.conflicts(holder) && free(waiting, i)) {
                 waiting.granted = true;
+                if (next.isEmpty()) {
+                    next = new ArrayList<>(2);
+                }
                 next.add(waiting);
             }
         }
-        next.forEach(Holder::granted);
+        for (int i = 0; i < next.size(); i++) {
+            next.get(i).granted();
+        }
     }
 
     /** All holders in order of arrival; the list must not change meanwhile. */

@@ -1,5 +1,6 @@
 package dev.pairvm.mirror.core;
 
+import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import java.util.List;
 import java.util.TreeMap;
@@ -68,6 +69,13 @@ final class Side {
         Problem problem = fault.problem(self());
         problems.raise(problem.kind(), problem.message(), problem.facts());
         superblock.change(durable -> durable.withState(CopyState.FAILED), () -> {});
+    }
+
+    /** The highest epoch that record or superblock tell of. */
+    long highestEpoch() {
+        ArbiterRecord known = desk.known();
+        long recorded = known == null ? 0 : known.epoch().value();
+        return Math.max(superblock.durable().maxEpochSeen().value(), recorded);
     }
 
     void send(Link link, Message message) {

@@ -78,6 +78,10 @@ final class Standing implements CasDesk.Listener {
         return leading == null ? 0 : leading.epoch();
     }
 
+    long highestEpoch() {
+        return side.highestEpoch();
+    }
+
     void take(Event event) {
         if (halted) {
             return;
@@ -202,7 +206,7 @@ final class Standing implements CasDesk.Listener {
 
     /** Whether the flush was one of {@link Event.StopRequested}; after the last the process may end. */
     boolean stopFlushed(long io) {
-        boolean mine = stopFlushes.remove(io);
+        boolean mine = stopping && stopFlushes.remove(io);
         if (mine && stopFlushes.isEmpty()) {
             side.superblock.change(Superblock::cleanly, () -> side.out.emit(new Effect.ReadyToExit()));
         }

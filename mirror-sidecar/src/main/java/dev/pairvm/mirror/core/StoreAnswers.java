@@ -30,7 +30,7 @@ final class StoreAnswers {
     }
 
     void localDone(long io) {
-        Long probe = standbyReads.remove(io);
+        Long probe = standbyReads.isEmpty() ? null : standbyReads.remove(io); // no boxing where nobody probes
         if (probe != null) {
             side.out.emit(new Effect.ReplyToGuest(probe, 0));
             return;

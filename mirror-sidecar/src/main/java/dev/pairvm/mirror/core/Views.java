@@ -10,9 +10,7 @@ final class Views {
 
     static CoreView of(Side side, Role role, Optional<Lead> lead, Optional<Follower> follower) {
         var known = Optional.ofNullable(side.desk.known());
-        long seen = side.superblock.durable().maxEpochSeen().value();
-        long epoch =
-                Math.max(seen, known.map(arbiter -> arbiter.epoch().value()).orElse(0L));
+        long epoch = side.highestEpoch();
         Optional<CoreView.Peer> peer = lead.map(Lead::attachedLink)
                 .or(() -> follower.map(following -> following.link))
                 .map(link -> new CoreView.Peer(

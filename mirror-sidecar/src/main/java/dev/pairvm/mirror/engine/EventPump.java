@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.engine;
 
 import dev.pairvm.mirror.core.Effect;
+import dev.pairvm.mirror.core.EffectSink;
 import dev.pairvm.mirror.core.Event;
 import dev.pairvm.mirror.core.PairCore;
 import java.util.ArrayDeque;
@@ -19,6 +20,7 @@ final class EventPump {
     private final Runnable afterStep;
     private final ArrayDeque<Event> events = new ArrayDeque<>();
     private final ArrayDeque<Effect> effects = new ArrayDeque<>();
+    private final EffectSink sink = effects::add;
     private boolean running;
 
     /**
@@ -44,7 +46,7 @@ final class EventPump {
         running = true;
         try {
             for (Event next = events.poll(); next != null; next = events.poll()) {
-                core.step(clock.getAsLong(), next, effects::add);
+                core.step(clock.getAsLong(), next, sink);
                 for (Effect effect = effects.poll(); effect != null; effect = effects.poll()) {
                     executor.accept(effect);
                 }

@@ -5,20 +5,42 @@ import dev.pairvm.mirror.nbd.NbdReply;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A request of the guest that the core knows by its number.
- *
- * @param payload bytes to write, or room for those to read; absent where there are none
- * @param begin where in the payload's buffer the bytes to read begin: the server keeps room for the head of its reply before them
- */
-record GuestRequest(NbdReply reply, @Nullable ByteBuf payload, int begin) {
+/** A request of the guest that the core knows by its number. Used again when it is over. */
+final class GuestRequest {
+    private long number;
+    private @Nullable NbdReply reply;
+    private @Nullable ByteBuf payload;
+    private int payloadBegin;
+
+    /** {@code room} is the bytes to write, or room for those to read; absent where there are none. It is retained. */
+    void begin(long numbered, NbdReply client, @Nullable ByteBuf room) {
+        number = numbered;
+        reply = client;
+        payload = room == null ? null : room.retain();
+        payloadBegin = room == null ? 0 : room.writerIndex();
+    }
+
+    long number() {
+        return number;
+    }
+
+    @Nullable
+    ByteBuf payload() {
+        return payload;
+    }
+
+    /** Where in the payload's buffer the bytes to read begin: the server keeps room for the head of its reply before them. */
+    int payloadBegin() {
+        return payloadBegin;
+    }
+
     /** Answers the client and gives the payload back. */
     void answer(int errno) {
         try {
             if (errno == 0) {
-                reply.done();
+                client().done();
             } else {
-                reply.failed(errorOf(errno));
+                client().failed(errorOf(errno));
             }
         } finally {
             release();
@@ -28,15 +50,26 @@ record GuestRequest(NbdReply reply, @Nullable ByteBuf payload, int begin) {
     /** Nobody waits for an answer any more. */
     void forget() {
         try {
-            reply.abandon();
+            client().abandon();
         } finally {
             release();
         }
     }
 
+    private NbdReply client() {
+        NbdReply client = reply;
+        if (client == null) {
+            throw new IllegalStateException("request " + number + " is over");
+        }
+        return client;
+    }
+
     private void release() {
-        if (payload != null) {
-            payload.release();
+        ByteBuf held = payload;
+        payload = null;
+        reply = null;
+        if (held != null) {
+            held.release();
         }
     }
 

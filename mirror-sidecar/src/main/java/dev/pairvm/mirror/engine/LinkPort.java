@@ -102,7 +102,7 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
     /** The loop came round; beacons carry its age. */
     void loopTicked() {
         link.beacons().loopTicked();
-        link.beacons().epoch(engine.get().view().epoch());
+        link.beacons().epoch(engine.get().epoch());
     }
 
     // ------------------------------------------------------------------------------------------------------------- out
@@ -114,6 +114,11 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
         } else {
             link.send(to, message, payload.retainedDuplicate());
         }
+    }
+
+    @Override
+    public boolean holdsFrames() {
+        return link.holdsFrames();
     }
 
     @Override

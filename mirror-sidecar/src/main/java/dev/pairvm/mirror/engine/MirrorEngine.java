@@ -160,6 +160,11 @@ public final class MirrorEngine {
         return view;
     }
 
+    /** The highest epoch known here: without a snapshot, for beacons ask at every turn. */
+    long epoch() {
+        return core.highestEpoch();
+    }
+
     boolean isStandby() {
         return core.role() == Role.STANDBY; // asked for each read: no snapshot
     }

@@ -11,6 +11,9 @@ interface PeerPort {
     /** Sends a frame; {@code payload} is retained as long as needed, the caller keeps its own reference. */
     void send(CopyId peer, Message message, @Nullable ByteBuf payload);
 
+    /** Whether frames that were sent leave only with a task that waits on the loop already. */
+    boolean holdsFrames();
+
     /** Closes the link; it reports the end and dials again by itself. */
     void drop(CopyId peer, String why);
 

@@ -8,6 +8,7 @@ import dev.pairvm.mirror.core.Message;
 import dev.pairvm.mirror.store.AsyncDisk;
 import dev.pairvm.mirror.store.CopyStore;
 import dev.pairvm.mirror.store.DiskException;
+import dev.pairvm.mirror.store.IoCompletion;
 import dev.pairvm.mirror.store.IoWorkers;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
@@ -22,6 +23,12 @@ final class StoreEffects {
     /** EIO, for a failure whose number is not to be had. */
     private static final int EIO = 5;
 
+    /** Longer writes run on a worker: they begin at once, while this loop enciphers their frame. */
+    private static final int WAITS_FOR_FRAMES_BYTES = AsyncDisk.INLINE_BYTES;
+
+    /** Objects kept for reuse; more exist only while more writes are under way. */
+    private static final int MOST_KEPT = 256;
+
     private final CopyStore store;
     private final List<AsyncDisk> disks;
     private final IoWorkers workers;
@@ -31,6 +38,8 @@ final class StoreEffects {
     private final Consumer<Event> core;
     /** The one under way is first. Bounded: the core has at most one of either kind outstanding. */
     private final ArrayDeque<Runnable> bookkeeping = new ArrayDeque<>();
+
+    private final ArrayDeque<LocalWrite> freeWrites = new ArrayDeque<>();
 
     StoreEffects(
             CopyStore store,
@@ -48,14 +57,24 @@ final class StoreEffects {
         this.core = core;
     }
 
+    /**
+     * A write of the guest. Where a frame carries it to the peer too, that frame leaves first: the peer's way is the longer one, and a
+     * small write keeps this loop for as long as it takes. Either order is right, for nothing is answered before both are done.
+     */
     void write(Effect.WriteLocal write) {
-        write(
+        LocalWrite local = localWrite(
                 write.io(),
                 write.disk(),
                 write.offset(),
                 write.length(),
                 write.fua(),
                 write.zero() ? null : requests.payload(write.request()));
+        if (write.length() <= WAITS_FOR_FRAMES_BYTES && peer.holdsFrames()) {
+            // The link flushes by a task that was queued when the frame was sent, thus before this one.
+            loop.execute(local);
+        } else {
+            local.run();
+        }
     }
 
     /** {@code payload} came with the peer's frame; absent for zeroes. */
@@ -63,26 +82,58 @@ final class StoreEffects {
         if (!write.zero() && payload == null) {
             throw new IllegalStateException("frame " + write.seq() + " of the peer has no payload");
         }
-        write(write.io(), write.disk(), write.offset(), write.length(), write.fua(), write.zero() ? null : payload);
+        localWrite(write.io(), write.disk(), write.offset(), write.length(), write.fua(), write.zero() ? null : payload)
+                .run();
     }
 
-    private void write(long io, int disk, long offset, int length, boolean fua, @Nullable ByteBuf payload) {
-        if (payload == null) {
-            disks.get(disk).zero(offset, length, true, fua, failure -> written(io, disk, failure));
-            return;
+    private LocalWrite localWrite(long io, int disk, long offset, int length, boolean fua, @Nullable ByteBuf payload) {
+        LocalWrite kept = freeWrites.poll();
+        LocalWrite write = kept == null ? new LocalWrite() : kept;
+        write.io = io;
+        write.disk = disk;
+        write.offset = offset;
+        write.length = length;
+        write.fua = fua;
+        write.payload = payload == null ? null : payload.retain();
+        return write;
+    }
+
+    /** One write on its way to the store and back; used again when it is over. */
+    private final class LocalWrite implements Runnable, IoCompletion {
+        private long io;
+        private int disk;
+        private long offset;
+        private int length;
+        private boolean fua;
+        private @Nullable ByteBuf payload;
+
+        /** Begins it; zeroes where there is no payload. */
+        @Override
+        public void run() {
+            ByteBuf bytes = payload;
+            if (bytes == null) {
+                disks.get(disk).zero(offset, length, true, fua, this);
+            } else {
+                disks.get(disk).write(offset, bytes, fua, this);
+            }
         }
-        ByteBuf held = payload.retain();
-        disks.get(disk).write(offset, held, fua, failure -> {
-            held.release();
-            written(io, disk, failure);
-        });
-    }
 
-    private void written(long io, int disk, @Nullable DiskException failure) {
-        core.accept(
-                failure == null
-                        ? new Event.LocalWriteDone(io)
-                        : failed(io, failure, Event.LocalFailed.Kind.WRITE, disk));
+        @Override
+        public void ioDone(@Nullable DiskException failure) {
+            long token = io;
+            int at = disk;
+            if (payload != null) {
+                payload.release();
+                payload = null;
+            }
+            if (freeWrites.size() < MOST_KEPT) {
+                freeWrites.push(this);
+            }
+            core.accept(
+                    failure == null
+                            ? new Event.LocalWriteDone(token)
+                            : failed(token, failure, Event.LocalFailed.Kind.WRITE, at));
+        }
     }
 
     void read(Effect.ReadLocal read) {
@@ -97,7 +148,16 @@ final class StoreEffects {
         });
     }
 
+    /** As for a write: where the peer flushes too, it is told before this side's worker is woken. */
     void flush(Effect.FlushLocal flush) {
+        if (peer.holdsFrames()) {
+            loop.execute(() -> flushNow(flush));
+        } else {
+            flushNow(flush);
+        }
+    }
+
+    private void flushNow(Effect.FlushLocal flush) {
         disks.get(flush.disk())
                 .flush(failure -> core.accept(
                         failure == null

@@ -41,28 +41,35 @@ final class FrameHeader {
         frame.setLong(28, seq);
         frame.setInt(36, payloadCrc);
         CRC32C crc = new CRC32C();
-        crc.update(frame.nioBuffer(0, CRC_AT));
+        crc.update(frame.internalNioBuffer(0, CRC_AT));
         if (bodyBytes > 0) {
-            crc.update(frame.nioBuffer(BYTES, bodyBytes));
+            crc.update(frame.internalNioBuffer(BYTES, bodyBytes));
         }
         frame.setInt(CRC_AT, (int) crc.getValue());
     }
 
     static int crc(ByteBuf payload) {
         CRC32C crc = new CRC32C();
-        for (var part : payload.nioBuffers()) {
+        update(crc, payload);
+        return (int) crc.getValue();
+    }
+
+    /** A buffer in one piece lends its view, which is made once. */
+    private static void update(CRC32C crc, ByteBuf bytes) {
+        if (bytes.nioBufferCount() == 1) {
+            crc.update(bytes.internalNioBuffer(bytes.readerIndex(), bytes.readableBytes()));
+            return;
+        }
+        for (var part : bytes.nioBuffers()) {
             crc.update(part);
         }
-        return (int) crc.getValue();
     }
 
     /** CRC of the first 40 bytes of {@code header} and the body. */
     static int crc(byte[] header, ByteBuf body) {
         CRC32C crc = new CRC32C();
         crc.update(header, 0, CRC_AT);
-        for (var part : body.nioBuffers()) {
-            crc.update(part);
-        }
+        update(crc, body);
         return (int) crc.getValue();
     }
 }

@@ -74,6 +74,7 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     private final EpollTcpInfo tcpInfo = new EpollTcpInfo();
     private long unackedSince;
     private boolean handshaken;
+    private final Runnable flush = this::flush;
     private boolean flushing;
     private boolean over;
     private Cause cause = Cause.CLOSED_BY_PEER;
@@ -185,11 +186,17 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     private void flushSoon() {
         if (!flushing) {
             flushing = true;
-            channel.eventLoop().execute(() -> {
-                flushing = false;
-                channel.flush();
-            });
+            channel.eventLoop().execute(flush);
         }
+    }
+
+    private void flush() {
+        flushing = false;
+        channel.flush();
+    }
+
+    boolean holdsFrames() {
+        return flushing;
     }
 
     boolean isWritable() {

@@ -192,6 +192,17 @@ public final class PeerLink implements AutoCloseable {
         return true;
     }
 
+    /** Whether frames wait for the end of this turn of the loop, to leave in one piece; the task that sends them is queued. */
+    public boolean holdsFrames() {
+        for (PeerPaths paths : peers.values()) {
+            LinkConnection carrier = paths.carrier();
+            if (carrier != null && carrier.holdsFrames()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private @Nullable LinkConnection carrier(CopyId peer) {
         PeerPaths paths = peers.get(peer);
         return paths == null ? null : paths.carrier();

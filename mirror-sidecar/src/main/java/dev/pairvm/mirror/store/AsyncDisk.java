@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class AsyncDisk {
     /** Up to this size a transfer is done on the loop: copying it takes some 30 µs. */
-    static final int INLINE_BYTES = 128 << 10;
+    public static final int INLINE_BYTES = 128 << 10;
 
     /** Request objects kept for reuse; more exist only while more are under way. */
     private static final int MAX_POOLED = 256;

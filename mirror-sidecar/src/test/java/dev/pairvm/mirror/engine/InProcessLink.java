@@ -65,6 +65,7 @@ final class InProcessLink {
         private boolean granting;
         private long heardSentAt;
         private long lastGranted;
+        private int holding;
 
         void engine(MirrorEngine engine) {
             engineOrNothing = engine;
@@ -106,7 +107,9 @@ final class InProcessLink {
                     : PooledByteBufAllocator.DEFAULT
                             .directBuffer(payload.readableBytes())
                             .writeBytes(payload.duplicate());
+            holding++;
             loop.execute(() -> {
+                holding--;
                 if (up) {
                     other.engine().postFrame(own, message, copy);
                 }
@@ -114,6 +117,11 @@ final class InProcessLink {
                     copy.release();
                 }
             });
+        }
+
+        @Override
+        public boolean holdsFrames() {
+            return holding > 0;
         }
 
         @Override
