@@ -314,6 +314,15 @@ final class Followed {
         loseForGood("slow");
     }
 
+    /** The session is over, and the next one is not begun at once. */
+    void postpone(String why) {
+        Link from = link;
+        if (from != null) {
+            admission.slow(from.peer);
+            lose(why);
+        }
+    }
+
     /** The session is over, if there is one. The link is closed: the next one begins with a fresh hello. */
     void lose(String why) {
         Link from = link;

@@ -94,9 +94,21 @@ final class StoreAnswers {
             leading.io().repairFailed(failed.io());
         } else if (leading.followed().joining().resync() != null
                 && leading.followed().joining().resync().owns(failed.io())) {
-            leading.followed().lose("a chunk can not be read here: " + fault.sentence());
+            unreadable(leading, fault);
         } else {
             leading.io().readFailed(failed.io(), () -> leading.failDisk(fault));
+        }
+    }
+
+    /**
+     * The lead can not read what it compares. A peer in sync has all of it and this side has not served yet, so that copy is the better one:
+     * the guest starts there. One that is being filled can not be given what nobody has; it is tried again later, not at once.
+     */
+    private static void unreadable(Lead leading, DiskFault fault) {
+        if (!leading.ready() && leading.inSyncLink() != null) {
+            leading.failDisk(fault);
+        } else {
+            leading.followed().postpone("a chunk can not be read here: " + fault.sentence());
         }
     }
 
@@ -112,6 +124,7 @@ final class StoreAnswers {
     }
 
     void chunkUnreadable(Event.ChunkUnreadable unreadable) {
-        at.ifLeading(l -> l.followed().lose("chunk of frame " + unreadable.seq() + " can not be read here"));
+        var fault = new DiskFault(Event.LocalFailed.Kind.READ, unreadable.errno(), Event.LocalFailed.NO_DISK);
+        at.ifLeading(l -> unreadable(l, fault));
     }
 }

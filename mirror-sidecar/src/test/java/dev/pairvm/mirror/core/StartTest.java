@@ -127,4 +127,39 @@ class StartTest {
         assertThat(blank.last(Effect.PersistSuperblock.class).superblock().arbiterUid())
                 .isEqualTo("uid-l");
     }
+
+    /** It compared, failed and was attached again without end: nobody served. */
+    @Test
+    void anActiveThatCanNotReadWhatItComparesLetsThePeerStart() {
+        Bench active = new Bench(Bench.A);
+        active.on(new Event.Started(
+                Optional.of(Bench.superblock(Bench.A, CopyState.IN_SYNC, 7, 5)),
+                List.of(new Extent(0, 2)),
+                List.of(),
+                false));
+        active.reads(Bench.arbiter(7, Bench.A, Bench.A, Bench.B), "v7").applies("v8");
+        active.linked(Role.IDLE, CopyState.IN_SYNC, 7, 5, Bench.PEER_LIFE);
+        active.storeKeepsStill = true;
+        active.says(new Message.Attached(8, active.session)).granted();
+        active.on(new Event.LocalFailed(active.last(Effect.HashLocal.class).io(), 5, Event.LocalFailed.Kind.READ, 0));
+        assertThat(active.wished().active()).isEqualTo(Bench.B);
+        assertThat(active.wished().inSync()).containsExactly(Bench.B);
+        assertThat(active.has(Effect.StartGuest.class)).isFalse();
+    }
+
+    @Test
+    void aPlaceThatNobodyCanReadIsNotComparedAgainAtOnce() {
+        Bench active = Bench.alone();
+        active.linked(Role.IDLE, CopyState.BLANK, 0, 0, Bench.PEER_LIFE);
+        active.storeKeepsStill = true;
+        active.says(new Message.Attached(8, active.session));
+        active.on(new Event.LocalFailed(active.last(Effect.HashLocal.class).io(), 5, Event.LocalFailed.Kind.READ, 0));
+        assertThat(active.last(Effect.DropLink.class).why()).contains("can not be read here");
+        active.linked(Role.IDLE, CopyState.SYNCING, 8, 0, Bench.PEER_LIFE)
+                .clear()
+                .pass(9_000);
+        assertThat(active.sent(Message.Attach.class)).isEmpty();
+        active.pass(2_000);
+        assertThat(active.sent(Message.Attach.class)).hasSize(1);
+    }
 }
