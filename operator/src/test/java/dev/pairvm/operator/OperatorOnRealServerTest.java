@@ -289,6 +289,39 @@ class OperatorOnRealServerTest {
     }
 
     @Test
+    void comparesTheCopiesWhenAskedAndKeepsTheEvidence() {
+        FakeMirror active = machineThatRuns(Machines.orders());
+        ProtectedVMOperation operation = new ProtectedVMOperation();
+        operation.getMetadata().setName("compare");
+        operation.getMetadata().setNamespace(namespace);
+        operation.setSpec(new ProtectedVMOperationSpec("orders", ProtectedVMOperationSpec.OperationType.Verify, null));
+        operation.setStatus(null);
+        String uid = admin.resource(operation).create().getMetadata().getUid();
+
+        await().atMost(LIMIT)
+                .untilAsserted(() -> assertThat(active.orders()).contains(new MirrorOrder.Verify(new Epoch(3), uid)));
+        active.says(Reports.with(
+                Reports.active("a", 3, "b"),
+                Reports.verify(uid, MirrorReport.VerifyState.COMPLETE, "2026-11-24T10:30:00Z", 1, 1)));
+
+        await().atMost(LIMIT).untilAsserted(() -> {
+            ProtectedVMOperation now = admin.resource(operation).get();
+            assertThat(now.getStatus().phase()).isEqualTo(Phase.Succeeded);
+            assertThat(now.getStatus().evidence().verification().repaired()).isEqualTo(1);
+            assertThat(now.getStatus().evidence().verification().found()).hasSize(1);
+            assertThat(machine().getStatus().verification().identicalAsOf()).isEqualTo("2026-11-24T10:30:00Z");
+            assertThat(admin.events()
+                            .v1()
+                            .events()
+                            .inNamespace(namespace)
+                            .list()
+                            .getItems())
+                    .anyMatch(event -> event.getReason().equals("MismatchRepaired"));
+        });
+        awaitCondition("Verified", "False");
+    }
+
+    @Test
     void deletionStopsTheGuestThenPodsThenTheLeaseAndKeepsTheDisks() {
         FakeMirror active = machineThatRuns(Machines.orders());
 
@@ -373,7 +406,13 @@ class OperatorOnRealServerTest {
                 .edit(vm -> {
                     ProtectedVMSpec was = vm.getSpec();
                     vm.setSpec(new ProtectedVMSpec(
-                            level, was.running(), was.template(), was.disks(), was.placement(), was.recovery()));
+                            level,
+                            was.running(),
+                            was.template(),
+                            was.disks(),
+                            was.placement(),
+                            was.recovery(),
+                            was.verify()));
                     return vm;
                 });
     }

@@ -12,7 +12,8 @@ import com.fasterxml.jackson.annotation.JsonTypeInfo;
 @JsonSubTypes({
     @JsonSubTypes.Type(value = MirrorOrder.Switchover.class, name = "Switchover"),
     @JsonSubTypes.Type(value = MirrorOrder.Leave.class, name = "Leave"),
-    @JsonSubTypes.Type(value = MirrorOrder.SetRunning.class, name = "SetRunning")
+    @JsonSubTypes.Type(value = MirrorOrder.SetRunning.class, name = "SetRunning"),
+    @JsonSubTypes.Type(value = MirrorOrder.Verify.class, name = "Verify")
 })
 public sealed interface MirrorOrder {
     /** The epoch the operator decided on. */
@@ -29,4 +30,23 @@ public sealed interface MirrorOrder {
 
     /** To the active: the wished power state of the guest; off is asked of the guest first, then forced after the grace. */
     record SetRunning(Epoch epoch, boolean running, long graceSeconds) implements MirrorOrder {}
+
+    /**
+     * To the active: compare both copies while the guest works, and repair the standby's where they differ. While one verification is
+     * under way another order begins nothing; the report names whose it is.
+     *
+     * @param id who asks, 1 to {@value #MOST_ID} printable characters; {@link MirrorReport.Verify#id} carries it, and an order of the last
+     *     one's id is done already
+     */
+    record Verify(Epoch epoch, String id) implements MirrorOrder {
+        /** Longest id. */
+        public static final int MOST_ID = 64;
+
+        /** Checks the id; throws {@link IllegalArgumentException}. */
+        public Verify {
+            if (id.isEmpty() || id.length() > MOST_ID || !id.chars().allMatch(c -> c > ' ' && c < 127)) {
+                throw new IllegalArgumentException("id must have 1 to " + MOST_ID + " printable characters");
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@ package dev.pairvm.api.mirror;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -23,6 +24,7 @@ import java.util.Optional;
  * @param disks one entry per mirrored disk
  * @param lastTransition the last take-over or start, absent before the first
  * @param problem a sentence for the administrator, where something needs one
+ * @param verify the verification under way, or the last one that this mirror carried out since it started; absent before the first
  * @param version build of this mirror
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -41,7 +43,13 @@ public record MirrorReport(
         List<Disk> disks,
         Optional<Transition> lastTransition,
         Optional<Problem> problem,
+        Optional<Verify> verify,
         String version) {
+
+    /** A mirror of an earlier release says nothing of verification. */
+    public MirrorReport {
+        verify = Objects.requireNonNullElse(verify, Optional.empty());
+    }
 
     /** What a mirror is. */
     public enum Role {
@@ -91,4 +99,56 @@ public record MirrorReport(
 
     /** A reason in CamelCase from a closed set, and a sentence. */
     public record Problem(String reason, String message, Map<String, String> facts) {}
+
+    /**
+     * One verification of the copies. Complete, with every mismatch repaired and nothing unreadable, it proves that no difference that
+     * arose before {@code startedAt} is left between this copy and {@code with}. It does not say that all bytes were equal at one moment.
+     *
+     * @param id whose it is, by the order
+     * @param state how far it is
+     * @param reason why it was aborted, else empty
+     * @param with the standby's copy
+     * @param startedAt when it began, RFC 3339
+     * @param endedAt when it ended, RFC 3339; absent while it runs
+     * @param bytesTotal bytes of all disks
+     * @param bytesCompared bytes compared so far
+     * @param mismatches places of at most 64 KiB that differed, twice in a row
+     * @param repaired of these, places that were written anew on the standby from the active, and found equal after that
+     * @param unreadableBytes bytes that the active could not read, so that nothing is known of them
+     * @param found the first mismatches, at most 16
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    public record Verify(
+            String id,
+            VerifyState state,
+            String reason,
+            CopyId with,
+            String startedAt,
+            Optional<String> endedAt,
+            long bytesTotal,
+            long bytesCompared,
+            long mismatches,
+            long repaired,
+            long unreadableBytes,
+            List<Mismatch> found) {
+        /** Copies the list. */
+        public Verify {
+            found = List.copyOf(found);
+        }
+
+        /** Whether it proves that no difference that arose before it began is left. */
+        public boolean proves() {
+            return state == VerifyState.COMPLETE && repaired == mismatches && unreadableBytes == 0;
+        }
+    }
+
+    /** How far a verification is. */
+    public enum VerifyState {
+        RUNNING,
+        COMPLETE,
+        ABORTED
+    }
+
+    /** A place that differed: SHA-256 in hexadecimal of each side's bytes, or {@code zeroes}, or {@code unreadable}. */
+    public record Mismatch(String disk, long offset, int length, String activeHash, String standbyHash) {}
 }

@@ -19,6 +19,8 @@ public final class ConditionType {
     public static final String ARBITER_REACHABLE = "ArbiterReachable";
     /** Is every single fault that the level promises to survive survivable now? */
     public static final String REDUNDANT = "Redundant";
+    /** Did the last comparison of both copies find them equal? {@code False} also if it has repaired what differed. */
+    public static final String VERIFIED = "Verified";
     /** Is the operator at work on a change? */
     public static final String RECONCILING = "Reconciling";
     /** Is it stuck until somebody acts? */

@@ -53,6 +53,11 @@ import io.fabric8.kubernetes.model.annotation.Version;
         type = Type.STRING,
         priority = 1)
 @AdditionalPrinterColumn(name = "Epoch", jsonPath = ".status.epoch", type = Type.INTEGER, priority = 1)
+@AdditionalPrinterColumn(
+        name = "Identical-As-Of",
+        jsonPath = ".status.verification.identicalAsOf",
+        type = Type.DATE,
+        priority = 1)
 public class ProtectedVM extends CustomResource<ProtectedVMSpec, ProtectedVMStatus> implements Namespaced {
     private static final long serialVersionUID = 1L;
 

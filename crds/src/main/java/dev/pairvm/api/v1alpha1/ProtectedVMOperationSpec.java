@@ -43,6 +43,8 @@ public record ProtectedVMOperationSpec(
     /** What can be done. */
     public enum OperationType {
         /** The guest moves to the standby's host, losing nothing. */
-        Switchover
+        Switchover,
+        /** Both copies are compared while the guest works, and the standby's bytes repaired where they differ. */
+        Verify
     }
 }

@@ -52,7 +52,7 @@ public record ProtectedVMOperationStatus(
     }
 
     /**
-     * What was seen of a change of the active.
+     * What was seen of a change of the active, or of a comparison of the copies.
      *
      * @param fromCopy the old active
      * @param toCopy the new active
@@ -61,6 +61,7 @@ public record ProtectedVMOperationStatus(
      * @param fromEpoch epoch when it began
      * @param toEpoch epoch when it ended
      * @param outage how long the guest stood still
+     * @param verification the comparison
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Evidence(
@@ -83,5 +84,20 @@ public record ProtectedVMOperationStatus(
             Long toEpoch,
 
             @KubernetesDuration.Text @JsonPropertyDescription("How long the guest stood still.") @Nullable
-            Duration outage) {}
+            Duration outage,
+
+            @JsonPropertyDescription("The comparison of both copies.") @Nullable
+            VerificationRun verification) {
+        /** Of a switchover. */
+        public Evidence(
+                @Nullable String fromCopy,
+                @Nullable String toCopy,
+                @Nullable String fromNode,
+                @Nullable String toNode,
+                @Nullable Long fromEpoch,
+                @Nullable Long toEpoch,
+                @Nullable Duration outage) {
+            this(fromCopy, toCopy, fromNode, toNode, fromEpoch, toEpoch, outage, null);
+        }
+    }
 }

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param disks the mirrored disks; each is attached by the template's disk of the same name
  * @param placement where copies may lie
  * @param recovery how failures are noticed and answered
+ * @param verify how often the copies are compared
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
@@ -69,7 +70,10 @@ public record ProtectedVMSpec(
         Placement placement,
 
         @Default("{}") @JsonPropertyDescription("How failures are noticed and answered.")
-        Recovery recovery) {
+        Recovery recovery,
+
+        @Default("{}") @JsonPropertyDescription("How often the copies are compared while the guest works.")
+        Verify verify) {
 
     /** Fills in what the schema defaults. */
     public ProtectedVMSpec {
@@ -77,6 +81,7 @@ public record ProtectedVMSpec(
         disks = disks == null ? List.of() : List.copyOf(disks);
         placement = placement == null ? Placement.DEFAULT : placement;
         recovery = recovery == null ? Recovery.DEFAULT : recovery;
+        verify = verify == null ? Verify.DEFAULT : verify;
     }
 
     /** The mirrored disk of this name, or null. */

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param epoch the arbiter's epoch
  * @param ifHostDiedNow what the death of the active's host would cost at this moment
  * @param lastFailover the last unplanned change of the active
+ * @param verification what is known of the copies being equal; null before the first observation
  * @param copies the machine's copies, by name
  * @param conditions see {@link ConditionType}
  * @param observedGeneration the generation of the spec that this status speaks of
@@ -42,10 +43,13 @@ public record ProtectedVMStatus(
         @JsonPropertyDescription("The last unplanned change of the active.") @Nullable
         Failover lastFailover,
 
+        @JsonPropertyDescription("What is known of the copies being equal.") @Nullable
+        Verification verification,
+
         @JsonPropertyDescription("The machine's copies.") List<CopyStatus> copies,
 
         @JsonPropertyDescription(
-                "Ready, SpecValid, LevelSupported, Paired, InSync, ArbiterReachable, Redundant; Reconciling and Stalled where they apply.")
+                "Ready, SpecValid, LevelSupported, Paired, InSync, ArbiterReachable, Redundant, Verified; Reconciling and Stalled where they apply.")
         List<Condition> conditions,
 
         @JsonPropertyDescription("Generation of the spec that this status speaks of.") @Nullable
@@ -144,6 +148,35 @@ public record ProtectedVMStatus(
 
             @Required @JsonPropertyDescription("Epoch of the new active.")
             Long epoch) {}
+
+    /**
+     * What is known of the copies being equal, by comparing all their bytes.
+     *
+     * @param identicalAsOf no difference that arose before this time is left between the two copies, RFC 3339; null: not known
+     * @param between the two copies that {@code identicalAsOf} speaks of
+     * @param next when they are to be compared next, RFC 3339; null: only if an operation asks for it
+     * @param lastRun the last comparison; null before the first
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Verification(
+            @JsonPropertyDescription(
+                    "No difference that arose before this time is left between the copies. It does not say that all bytes were equal at one moment.")
+            @Nullable
+            String identicalAsOf,
+
+            @JsonPropertyDescription("The copies that identicalAsOf speaks of.")
+            List<String> between,
+
+            @JsonPropertyDescription("When they are compared next. Absent: only if an operation asks for it.") @Nullable
+            String next,
+
+            @JsonPropertyDescription("The last comparison.") @Nullable
+            VerificationRun lastRun) {
+        /** Copies the list. */
+        public Verification {
+            between = between == null ? List.of() : List.copyOf(between);
+        }
+    }
 
     /**
      * A copy of the machine's disks.

@@ -29,14 +29,33 @@ final class SchemaRefinement {
             "Ready",
             "Reason",
             "Message",
-            "Epoch");
+            "Epoch",
+            "Identical-As-Of");
 
     private static final Set<String> DURATIONS =
-            Set.of("lease", "grace", "replaceLostCopyAfter", "outage", "detected", "ttlAfterFinished");
-    private static final Set<String> TIMES =
-            Set.of("at", "lostSince", "startTime", "completionTime", "lastTransitionTime");
-    private static final Set<String> COUNTS =
-            Set.of("epoch", "fromEpoch", "toEpoch", "observedGeneration", "bytesLost");
+            Set.of("lease", "grace", "replaceLostCopyAfter", "outage", "detected", "ttlAfterFinished", "interval");
+    private static final Set<String> TIMES = Set.of(
+            "at",
+            "lostSince",
+            "startTime",
+            "completionTime",
+            "lastTransitionTime",
+            "startedAt",
+            "endedAt",
+            "identicalAsOf",
+            "next");
+    private static final Set<String> COUNTS = Set.of(
+            "epoch",
+            "fromEpoch",
+            "toEpoch",
+            "observedGeneration",
+            "bytesLost",
+            "bytesTotal",
+            "bytesCompared",
+            "mismatches",
+            "repaired",
+            "unreadableBytes",
+            "offset");
     /** Lists whose entries are told apart by these fields, for server-side apply and for rules that look at the old value. */
     private static final Map<String, List<String>> LIST_KEYS = Map.of(
             "disks", List.of("name"),

@@ -31,6 +31,20 @@ import org.junit.jupiter.api.Test;
 
 /** Status as the operator writes it, in a real API server: nothing of it is pruned, and users see the columns they expect. */
 class StatusOnRealServerTest {
+    private static final VerificationRun VERIFIED = new VerificationRun(
+            "2026-01-02T03:04:05.678Z",
+            "2026-01-02T04:04:05.678Z",
+            VerificationRun.Outcome.Complete,
+            null,
+            "a",
+            "b",
+            10L << 30,
+            10L << 30,
+            1L,
+            1L,
+            0L,
+            List.of(new VerificationRun.Mismatch("root", 1L << 20, 65536, "ab".repeat(32), "zeroes")));
+
     private static final ProtectedVMStatus FULL = new ProtectedVMStatus(
             new LevelStatus(Level.ContinuousAvailability, EffectiveLevel.HighAvailability, "StandbyHasNoRunner"),
             new Side("a", "n1", "orders-a"),
@@ -45,6 +59,8 @@ class StatusOnRealServerTest {
                     Duration.ofMillis(480),
                     Duration.ofMillis(590),
                     16L),
+            new ProtectedVMStatus.Verification(
+                    "2026-01-02T03:04:05.678Z", List.of("a", "b"), "2026-01-09T03:04:05Z", VERIFIED),
             List.of(new CopyStatus(
                     "a",
                     "n1",
@@ -98,7 +114,7 @@ class StatusOnRealServerTest {
     @Test
     void aConditionThatIsNoneIsRefused() {
         ProtectedVMStatus broken = new ProtectedVMStatus(
-                null, null, null, null, null, null, List.of(), List.of(condition("Ready", "Perhaps")), null);
+                null, null, null, null, null, null, null, List.of(), List.of(condition("Ready", "Perhaps")), null);
 
         assertThatThrownBy(() -> write(broken))
                 .isInstanceOf(KubernetesClientException.class)
@@ -113,12 +129,13 @@ class StatusOnRealServerTest {
 
         assertThat(columns(table, 0))
                 .containsExactly("Name", "Level", "Effective", "Active", "Standby", "InSync", "Age");
-        assertThat(columns(table, 1)).containsExactly("Ready", "Reason", "Message", "Epoch");
+        assertThat(columns(table, 1)).containsExactly("Ready", "Reason", "Message", "Epoch", "Identical-As-Of");
         List<String> cells = new ArrayList<>();
         table.get("rows").get(0).get("cells").forEach(cell -> cells.add(cell.asText()));
         assertThat(cells)
                 .startsWith("orders", "HighAvailability", "HighAvailability", "n1", "n2", "False")
-                .endsWith("True", "Because", "It is so.", "17");
+                .containsSequence("True", "Because", "It is so.", "17");
+        assertThat(cells.getLast()).as("an age").matches("[0-9]+[a-z0-9]*");
     }
 
     @Test
@@ -134,7 +151,8 @@ class StatusOnRealServerTest {
                 "2026-01-02T03:04:05Z",
                 "2026-01-02T03:04:06Z",
                 "The guest moved.",
-                new ProtectedVMOperationStatus.Evidence("a", "b", "n1", "n2", 17L, 18L, Duration.ofMillis(40)),
+                new ProtectedVMOperationStatus.Evidence(
+                        "a", "b", "n1", "n2", 17L, 18L, Duration.ofMillis(40), VERIFIED),
                 List.of(condition("Succeeded", "True")),
                 1L);
         stored.setStatus(status);

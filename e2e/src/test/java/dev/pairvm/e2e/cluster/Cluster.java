@@ -80,6 +80,13 @@ public interface Cluster extends AutoCloseable {
     /** Undoes {@link #failWrites}, as far as the folder is still there. */
     void mendWrites(String node, String folder);
 
+    /**
+     * Changes a few bytes in the middle of the disk image in this folder of the node, behind the back of who has it open.
+     *
+     * @return where, in bytes
+     */
+    long rot(String node, String folder);
+
     /** Records every frame on the LAN until closed. */
     Capture captureLan(Path file);
 

@@ -121,6 +121,11 @@ public final class ExistingCluster implements Cluster {
     }
 
     @Override
+    public long rot(String node, String folder) {
+        throw refuse("changing bytes of a disk");
+    }
+
+    @Override
     public Capture captureLan(Path file) {
         throw refuse("capturing the LAN");
     }

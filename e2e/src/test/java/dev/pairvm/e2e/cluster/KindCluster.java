@@ -114,6 +114,11 @@ public final class KindCluster implements Cluster {
     }
 
     @Override
+    public long rot(String node, String folder) {
+        throw new UnsupportedByCluster("changing bytes of a disk needs the lab");
+    }
+
+    @Override
     public Capture captureLan(Path file) {
         throw new UnsupportedByCluster("capturing the LAN needs the lab");
     }

@@ -156,6 +156,19 @@ public final class LabCluster implements Cluster {
             if [ "$2" = +i ]; then find "$1" -name disk.img | grep -q .; fi""";
 
     @Override
+    public long rot(String node, String folder) {
+        return Long.parseLong(
+                lab(QUICK, "exec-node", node, "sh", "-c", ROT, "rot", folder).strip());
+    }
+
+    private static final String ROT = """
+            set -e
+            image=$(find "$1" -name disk.img | head -n 1)
+            at=$(($(stat -c %s "$image") / 2 / 4096))
+            printf 'these bytes were written by nobody' | dd of="$image" bs=4096 seek=$at conv=notrunc,fsync 2>/dev/null
+            echo $((at * 4096))""";
+
+    @Override
     public Capture captureLan(Path file) {
         return new ProcessCapture(new ProcessBuilder(tool, "capture-lan", file.toString()));
     }

@@ -25,6 +25,15 @@ public final class Operation {
 
     /** Asks for a switchover of this machine. */
     public static Operation switchover(KubernetesClient client, Machine machine, String name) {
+        return of("Switchover", client, machine, name);
+    }
+
+    /** Asks for a comparison of this machine's copies. */
+    public static Operation verify(KubernetesClient client, Machine machine, String name) {
+        return of("Verify", client, machine, name);
+    }
+
+    private static Operation of(String type, KubernetesClient client, Machine machine, String name) {
         String yaml = """
                 apiVersion: pairvm.dev/v1alpha1
                 kind: ProtectedVMOperation
@@ -32,8 +41,8 @@ public final class Operation {
                   name: %s
                 spec:
                   protectedVMName: %s
-                  type: Switchover
-                """.formatted(name, machine.name());
+                  type: %s
+                """.formatted(name, machine.name(), type);
         client.load(new ByteArrayInputStream(yaml.getBytes(StandardCharsets.UTF_8)))
                 .inNamespace(machine.namespace())
                 .serverSideApply();

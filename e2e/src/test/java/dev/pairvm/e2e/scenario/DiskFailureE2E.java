@@ -91,27 +91,4 @@ class DiskFailureE2E extends Scenario {
                 .filter(event -> "DiskFailed".equals(event.getReason()))
                 .count();
     }
-
-    /** Where the volume of a copy's disk lies on its node. */
-    private String volumeOf(String copy) {
-        var client = world().cluster().client();
-        for (JsonNode status : machine().status().path("copies")) {
-            if (status.path("name").asText().equals(copy)) {
-                String claim = status.path("disks").path(0).path("claim").asText();
-                String volume = client.persistentVolumeClaims()
-                        .inNamespace(machine().namespace())
-                        .withName(claim)
-                        .require()
-                        .getSpec()
-                        .getVolumeName();
-                return client.persistentVolumes()
-                        .withName(volume)
-                        .require()
-                        .getSpec()
-                        .getLocal()
-                        .getPath();
-            }
-        }
-        throw new AssertionError("no copy " + copy + " in the status");
-    }
 }

@@ -2,6 +2,7 @@ package dev.pairvm.e2e.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.pairvm.e2e.guest.GuestControl;
 import dev.pairvm.e2e.guest.GuestLog;
 import dev.pairvm.e2e.guest.WriteLogWatcher;
@@ -140,5 +141,28 @@ abstract class Scenario {
         assertThat(verdict.ioErrors()).as("unreadable records").isZero();
         assertThat(watcher().ioErrors()).as("I/O errors in the guest").isZero();
         assertThat(watcher().backwards()).as("records announced twice").isZero();
+    }
+
+    /** Where the volume of a copy's disk lies on its node. */
+    String volumeOf(String copy) {
+        var client = world().cluster().client();
+        for (JsonNode status : machine().status().path("copies")) {
+            if (status.path("name").asText().equals(copy)) {
+                String claim = status.path("disks").path(0).path("claim").asText();
+                String volume = client.persistentVolumeClaims()
+                        .inNamespace(machine().namespace())
+                        .withName(claim)
+                        .require()
+                        .getSpec()
+                        .getVolumeName();
+                return client.persistentVolumes()
+                        .withName(volume)
+                        .require()
+                        .getSpec()
+                        .getLocal()
+                        .getPath();
+            }
+        }
+        throw new AssertionError("no copy " + copy + " in the status");
     }
 }

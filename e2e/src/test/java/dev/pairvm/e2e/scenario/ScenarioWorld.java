@@ -89,6 +89,12 @@ final class ScenarioWorld implements AutoCloseable {
         attempt(() -> cluster.mendWrites(node, folder));
     }
 
+    long rot(String node, String folder) {
+        long[] at = new long[1];
+        attempt(() -> at[0] = cluster.rot(node, folder));
+        return at[0];
+    }
+
     void stopApi() {
         owed(cluster::startApi);
         attempt(cluster::stopApi);

@@ -55,9 +55,9 @@ final class ControlJson {
         } catch (InvalidTypeIdException e) {
             throw new MalformedOrderException(
                     e.getTypeId() == null
-                            ? "order has no field \"type\"; known types: Switchover, Leave, SetRunning"
+                            ? "order has no field \"type\"; known types: Switchover, Leave, SetRunning, Verify"
                             : "order type \"" + shorten(e.getTypeId())
-                                    + "\" is not known to this mirror; known types: Switchover, Leave, SetRunning");
+                                    + "\" is not known to this mirror; known types: Switchover, Leave, SetRunning, Verify");
         } catch (UnrecognizedPropertyException e) {
             throw new MalformedOrderException(
                     "order has a field \"" + shorten(e.getPropertyName()) + "\" that this mirror does not know");

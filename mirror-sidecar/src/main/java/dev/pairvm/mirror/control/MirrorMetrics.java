@@ -11,6 +11,7 @@ import io.prometheus.client.hotspot.DefaultExports;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.time.Instant;
 
 /**
  * The mirror's metric families, all named {@code pairvm_mirror_…} in base units, and those of the JVM. Labels have few values:
@@ -43,6 +44,18 @@ public final class MirrorMetrics {
             gauge("resync_remaining_bytes", "Bytes that the peer may lack: what its loss of sync puts at risk", "disk");
     private final Counter resynced =
             counter("resync_compared_bytes", "Bytes of which the peer is known to be equal again", "disk");
+    private final Gauge verifyRunning = gauge("verify_running", "1 while the copies are being compared");
+    private final Gauge verifyDone = gauge(
+            "verify_done_ratio", "Part of all bytes that the verification under way, or the last one, has compared");
+    private final Gauge verifyStarted = gauge(
+            "verify_last_proof_timestamp_seconds",
+            "Beginning of the last verification after which no earlier difference was left; 0 if this mirror saw none");
+    private final Counter verified = counter("verify_compared_bytes", "Bytes compared with the standby's");
+    private final Counter mismatches =
+            counter("verify_mismatches", "Places of at most 64 KiB that differed on the copies, twice in a row");
+    private final Counter repaired =
+            counter("verify_repaired", "Of these, places that were written anew on the standby and found equal");
+    private final Counter verifications = counter("verifications", "Verifications that ended, by how", "outcome");
     private final Gauge held = gauge("held_requests", "Guest requests that wait for leave or for acknowledgements");
     private final Counter operations =
             counter("guest_operations", "Guest requests answered, by kind", "disk", "operation");
@@ -115,6 +128,23 @@ public final class MirrorMetrics {
         });
         for (MirrorReport.Disk disk : report.disks()) {
             toResync.labels(disk.name()).set(disk.bytesToResync());
+        }
+    }
+
+    /** What one verification has brought since the last call about it. */
+    public void verified(MirrorReport.Verify now, long moreCompared, long moreMismatches, long moreRepaired) {
+        verifyRunning.set(now.state() == MirrorReport.VerifyState.RUNNING ? 1 : 0);
+        verifyDone.set(now.bytesTotal() == 0 ? 0 : (double) now.bytesCompared() / now.bytesTotal());
+        verified.inc(moreCompared);
+        mismatches.inc(moreMismatches);
+        repaired.inc(moreRepaired);
+    }
+
+    /** A verification ended. */
+    public void verifyEnded(MirrorReport.Verify last) {
+        verifications.labels(last.state().name()).inc();
+        if (last.proves()) {
+            verifyStarted.set(Instant.parse(last.startedAt()).toEpochMilli() * 1e-3);
         }
     }
 

@@ -43,7 +43,7 @@ final class ActivityLog {
     private final FlushWish flushWish;
     private final LongTable<Hot> byKey = new LongTable<>();
     private final List<Hot> hot = new ArrayList<>();
-    private final ArrayDeque<GuestRequest> waiting = new ArrayDeque<>();
+    private final ArrayDeque<LoggedWrite> waiting = new ArrayDeque<>();
     private final List<Hot> heating = new ArrayList<>();
     private long token;
     private boolean writing;
@@ -68,7 +68,7 @@ final class ActivityLog {
     }
 
     /** Lets the write go on when its extents are hot: at once, or when a record is durable. */
-    void enter(GuestRequest write) {
+    void enter(LoggedWrite write) {
         if (waiting.isEmpty() && allHot(write)) {
             begin(write);
         } else {
@@ -77,7 +77,7 @@ final class ActivityLog {
         }
     }
 
-    private boolean allHot(GuestRequest write) {
+    private boolean allHot(LoggedWrite write) {
         for (int index = write.firstExtent(); index <= write.lastExtent(); index++) {
             Hot entry = byKey.get(key(write.disk, index));
             if (entry == null || entry.heating) {
@@ -87,7 +87,7 @@ final class ActivityLog {
         return true;
     }
 
-    private void begin(GuestRequest write) {
+    private void begin(LoggedWrite write) {
         for (int index = write.firstExtent(); index <= write.lastExtent(); index++) {
             Hot entry = existing(write.disk, index);
             entry.inFlight++;
@@ -99,7 +99,7 @@ final class ActivityLog {
     }
 
     /** The write is complete. Marked again: a flush that began after the write did does not cover it. */
-    void leave(GuestRequest write) {
+    void leave(LoggedWrite write) {
         for (int index = write.firstExtent(); index <= write.lastExtent(); index++) {
             Hot entry = existing(write.disk, index);
             entry.inFlight--;
@@ -160,7 +160,7 @@ final class ActivityLog {
 
     private void pump() {
         while (!waiting.isEmpty()) {
-            GuestRequest head = waiting.peek();
+            LoggedWrite head = waiting.peek();
             if (allHot(head)) {
                 waiting.remove();
                 begin(head);
@@ -176,7 +176,7 @@ final class ActivityLog {
         int admitted = 0;
         long batch = ++uses;
         List<Hot> cooled = new ArrayList<>();
-        for (GuestRequest write : waiting) {
+        for (LoggedWrite write : waiting) {
             List<Extent> more = new ArrayList<>();
             for (int index = write.firstExtent(); index <= write.lastExtent(); index++) {
                 Extent extent = new Extent(write.disk, index);
@@ -268,8 +268,8 @@ final class ActivityLog {
     }
 
     /** The local copy is out, no record of it means anything any more: gives back the writes that wait for one. */
-    List<GuestRequest> abandon() {
-        List<GuestRequest> released = List.copyOf(waiting);
+    List<LoggedWrite> abandon() {
+        List<LoggedWrite> released = List.copyOf(waiting);
         waiting.clear();
         return released;
     }

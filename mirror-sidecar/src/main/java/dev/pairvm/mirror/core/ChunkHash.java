@@ -9,5 +9,19 @@ public record ChunkHash(long a, long b, long c, long d) {
     public static final ChunkHash ZERO = new ChunkHash(0, 0, 0, 0);
 
     /** Stands for a chunk that can not be read: equal to no other's, so it is written anew. No SHA-256 in practice. */
-    static final ChunkHash UNREADABLE = new ChunkHash(-1, -1, -1, -1);
+    public static final ChunkHash UNREADABLE = new ChunkHash(-1, -1, -1, -1);
+
+    /** 64 hexadecimal digits, or what it stands for. */
+    @Override
+    public String toString() {
+        if (equals(ZERO)) {
+            return "zeroes";
+        }
+        return equals(UNREADABLE) ? "unreadable" : hex(a) + hex(b) + hex(c) + hex(d);
+    }
+
+    private static String hex(long word) {
+        String digits = Long.toHexString(word);
+        return "0".repeat(Long.BYTES * 2 - digits.length()) + digits;
+    }
 }

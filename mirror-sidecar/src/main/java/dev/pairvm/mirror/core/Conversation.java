@@ -91,6 +91,7 @@ final class Conversation {
             case Message.Read m -> {}
             case Message.Flush m -> {}
             case Message.HashRequest m -> {}
+            case Message.Verify m -> {}
             case Message.ResyncData m -> {}
             case Message.Seal m -> {}
             case Message.Outdate m -> {}
@@ -119,6 +120,7 @@ final class Conversation {
             case Message.Read m -> following.read(link, m);
             case Message.Flush m -> following.flush(link, m);
             case Message.HashRequest m -> following.hash(link, m);
+            case Message.Verify m -> following.verify(link, m);
             case Message.ResyncData m -> following.resyncData(link, m);
             case Message.Seal m -> following.seal(link, m);
             case Message.Outdate m -> following.outdate(link, m);

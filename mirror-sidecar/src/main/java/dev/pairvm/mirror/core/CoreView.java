@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param problems what an administrator should know
  * @param disks one per disk
  * @param heldRequests guest requests that wait for leave or for acknowledgements
+ * @param verify the verification that runs, or the last one of this life
  */
 public record CoreView(
         Role role,
@@ -27,7 +28,8 @@ public record CoreView(
         Optional<Peer> peer,
         List<Problem> problems,
         List<Disk> disks,
-        int heldRequests) {
+        int heldRequests,
+        Optional<VerifyRun> verify) {
 
     /**
      * The peer.

@@ -83,14 +83,21 @@ public sealed interface Effect {
     /** fdatasync one disk: everything answered by LocalWriteDone before is durable. Answer: LocalFlushDone. */
     record FlushLocal(long io, int disk) implements Effect {}
 
-    /** Hash each chunk of a chunk-aligned range of at most 1 MiB; holes answer {@link ChunkHash#ZERO}. Answer: LocalHashed. */
-    record HashLocal(long io, int disk, long offset, int length) implements Effect {}
+    /**
+     * Hash each chunk of a chunk-aligned range of at most 1 MiB; holes answer {@link ChunkHash#ZERO}. Answer: LocalHashed.
+     *
+     * @param onDevice what the device holds, past the page cache, as far as the file system lets that be read
+     */
+    record HashLocal(long io, int disk, long offset, int length, boolean onDevice) implements Effect {}
 
     /** Answer the guest's request: 0 or an errno. Read bytes are in the request's buffer. The request is finished. */
     record ReplyToGuest(long request, int errno) implements Effect {}
 
     /** Throw away a request without an answer: its guest is dead or its connection gone. */
     record ForgetRequest(long request) implements Effect {}
+
+    /** A verification found a chunk that differs on the copies, twice in a row; a repair follows. Told of the first ones of a run. */
+    record TellMismatch(VerifyRun.Mismatch mismatch) implements Effect {}
 
     // ------------------------------------------------------------------------------------------- local store,
     // bookkeeping
@@ -176,7 +183,8 @@ public sealed interface Effect {
     /** Orders the core carries out. */
     enum Order {
         HAND_OVER,
-        LEAVE
+        LEAVE,
+        VERIFY
     }
 
     /**

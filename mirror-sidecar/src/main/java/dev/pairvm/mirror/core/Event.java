@@ -65,11 +65,12 @@ public sealed interface Event {
      * A link to a mirror with a valid certificate of this machine is up (TLS done, no frame sent).
      *
      * @param answersReads whether the peer's release knows {@link Message.Read}
+     * @param verifies whether it knows {@link Message.Verify}
      */
-    record LinkUp(CopyId peer, boolean answersReads) implements Event {
-        /** To a peer that answers {@link Message.Read}, as every one of this release does. */
+    record LinkUp(CopyId peer, boolean answersReads, boolean verifies) implements Event {
+        /** To a peer that knows every frame, as those of this release do. */
         public LinkUp(CopyId peer) {
-            this(peer, true);
+            this(peer, true, true);
         }
     }
 
@@ -196,4 +197,7 @@ public sealed interface Event {
 
     /** Order: let this copy leave politely. */
     record LeaveRequested(CopyId copy) implements Event {}
+
+    /** Order: compare the copies while the guest works; changes nothing while that is under way already. */
+    record VerifyRequested() implements Event {}
 }

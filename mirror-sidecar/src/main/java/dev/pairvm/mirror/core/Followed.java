@@ -173,6 +173,7 @@ final class Followed {
             if (running != null) {
                 running.acknowledged(message.seq());
             }
+            lead.verify().acknowledged(message.seq());
         }
     }
 
@@ -197,9 +198,24 @@ final class Followed {
     }
 
     void hashed(Link from, Message.HashReply message) {
-        Resync running = joining.resync();
-        if (from == link && attached && message.session() == from.session() && running != null) {
-            running.peerHashed(message);
+        if (from == link && attached && message.session() == from.session()) {
+            Resync running = joining.resync();
+            if (running != null) {
+                running.peerHashed(message);
+            }
+            lead.verify().peerHashed(message);
+        }
+    }
+
+    /** It was repaired and differs still: it is not in sync, whatever the record says; what differs is dirty. */
+    void keepsNoRepair(Link from) {
+        if (from == link) {
+            side.problems.raise(
+                    Problem.Kind.PEER_NOT_USABLE,
+                    "The peer's copy differs from this one and does not keep what repairs it; it is dropped and filled"
+                            + " again. If that comes back, replace its volume.",
+                    Map.of("peer", from.peer.value()));
+            loseForGood("it does not keep what repairs it");
         }
     }
 
@@ -359,6 +375,7 @@ final class Followed {
         attached = false;
         lostAt = side.out.now();
         joining.lost();
+        lead.verify().peerLost();
         lead.io().detached();
         side.out.emit(new Effect.StopBeacons());
     }

@@ -108,9 +108,19 @@ final class Follower {
 
     void hash(Link from, Message.HashRequest m) {
         if (mine(from, m) && !outside(m.disk(), m.offset(), m.length())) {
-            long chunks = (m.length() + Extent.CHUNK_BYTES - 1) / Extent.CHUNK_BYTES;
-            side.out.emit(new Effect.HashLocal(expect(Kind.HASH, m.seq(), chunks), m.disk(), m.offset(), m.length()));
+            hash(m.seq(), m.disk(), m.offset(), m.length(), false);
         }
+    }
+
+    void verify(Link from, Message.Verify m) {
+        if (mine(from, m) && !outside(m.disk(), m.offset(), m.length())) {
+            hash(m.seq(), m.disk(), m.offset(), m.length(), true);
+        }
+    }
+
+    private void hash(long seq, int disk, long offset, int length, boolean onDevice) {
+        long chunks = (length + Extent.CHUNK_BYTES - 1) / Extent.CHUNK_BYTES;
+        side.out.emit(new Effect.HashLocal(expect(Kind.HASH, seq, chunks), disk, offset, length, onDevice));
     }
 
     void seal(Link from, Message.Seal m) {

@@ -15,6 +15,7 @@ final class Greetings {
     void linkUp(Event.LinkUp up, Role role) {
         Link link = new Link(up.peer(), side.words.next());
         link.answersReads = up.answersReads();
+        link.verifies = up.verifies();
         side.links.put(up.peer(), link);
         say(link, role);
     }

@@ -296,7 +296,7 @@ final class GuestIo {
      */
     void localDiskGone() {
         flushes.localDiskGone();
-        log.abandon().forEach(this::hot);
+        log.abandon().forEach(LoggedWrite::hot);
         forEachBegunWrite(op -> {
             byIo.remove(Math.max(1, op.io));
             op.localDone = true;

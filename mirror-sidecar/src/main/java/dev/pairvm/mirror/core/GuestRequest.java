@@ -1,7 +1,7 @@
 package dev.pairvm.mirror.core;
 
 /** A read or write of the guest on its way; one object for each, no tables beside it. */
-final class GuestRequest extends RangeLocks.Holder {
+final class GuestRequest extends LoggedWrite {
     final GuestIo pipeline;
     final long request;
     final boolean zero;
@@ -12,8 +12,6 @@ final class GuestRequest extends RangeLocks.Holder {
     boolean localDone;
     boolean peerDone;
     boolean begun;
-    /** A write that the activity log counts; one without a local disk is none of its business. */
-    boolean logged;
     /** A read that the peer answers, because the local store can not. */
     boolean fromPeer;
     /** What the peer answers is written here as well: the local copy has a bad place. */
@@ -47,20 +45,12 @@ final class GuestRequest extends RangeLocks.Holder {
         return exclusive;
     }
 
-    int firstExtent() {
-        return DirtyMap.firstExtent(offset);
-    }
-
-    int lastExtent() {
-        return DirtyMap.lastExtent(offset, length);
-    }
-
     @Override
     void granted() {
         pipeline.granted(this);
     }
 
-    /** Its extents are hot. */
+    @Override
     void hot() {
         pipeline.hot(this);
     }

@@ -31,6 +31,11 @@ final class HandOver {
         return stage == Stage.DECIDING;
     }
 
+    /** Whether the guest has stopped for it, or is about to be another's. */
+    boolean switching() {
+        return stage == Stage.FLUSHING || stage == Stage.DECIDING;
+    }
+
     void request(CopyId target) {
         String refusal = refusal(target);
         if (!refusal.isEmpty()) {
@@ -60,7 +65,7 @@ final class HandOver {
     void drained() {
         if (stage == Stage.MOVING) {
             stage = Stage.FLUSHING;
-            flush(0);
+            lead.verify().stop("the guest is handed over", () -> flush(0));
         }
     }
 

@@ -158,7 +158,7 @@ final class Joining {
         return hello != null && (hello.life() == completeLife || !side.rules.distrustsNewLife());
     }
 
-    /** A request was finished that no follower confirmed: whoever comes back is not complete any more. */
+    /** A request was finished that no follower confirmed, or it is known to differ: whoever comes back is not complete any more. */
     void wentOnWithout() {
         completeLife = 0;
     }

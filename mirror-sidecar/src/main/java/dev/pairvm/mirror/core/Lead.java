@@ -23,6 +23,7 @@ final class Lead {
     private final GuestIo io;
     private final Followed followed;
     private final HandOver handOver;
+    private final Verify verify;
     /**
      * The others were out before this side led. If its own superblock does not know of that, it was a standby whose active served from it
      * without a disk: no log and no bitmap names what that active's copy has missed, so nobody is filled by halves.
@@ -60,6 +61,7 @@ final class Lead {
         this.io = new GuestIo(side.config, side.out, side.rules, this, dirty, side.localWrites, side.held);
         this.followed = new Followed(side, this);
         this.handOver = new HandOver(side, this);
+        this.verify = new Verify(side, this);
         this.lineage = side.superblock.durable().lineage();
         for (DirtyMask mask : side.foundDirty) {
             if (lineage.base() != 0) {
@@ -281,6 +283,10 @@ final class Lead {
         return handOver;
     }
 
+    Verify verify() {
+        return verify;
+    }
+
     @Nullable
     Link attachedLink() {
         return followed.attachedLink();
@@ -395,6 +401,7 @@ final class Lead {
             side.desk.readOften();
         }
         serveIfAllowed();
+        verify.tick();
     }
 
     /**
@@ -450,6 +457,7 @@ final class Lead {
         }
         diskFailed = true;
         side.failDisk(fault);
+        verify.diskFailed();
         if (alone()) {
             stopServing();
             side.guest.freeze();
@@ -502,6 +510,7 @@ final class Lead {
     void end(boolean guestDies) {
         over = true;
         stopServing();
+        verify.end();
         followed.release();
         side.foundHot = io.log().hotExtents();
         side.foundDirty = dirty.masks();

@@ -15,6 +15,8 @@ final class Link {
     long notBefore;
     /** Whether the peer can be asked for what this side can not read itself. */
     boolean answersReads = true;
+    /** Whether the peer knows {@link Message.Verify}. */
+    boolean verifies = true;
     /** Refusals on this link. */
     int refusals;
 

@@ -112,7 +112,7 @@ public sealed interface Message {
     /** Resync: hash every chunk of this range (chunk-aligned, at most 1 MiB). */
     record HashRequest(long epoch, long session, long seq, int disk, long offset, int length) implements Message {}
 
-    /** Answers {@link HashRequest}: one hash per chunk in order; {@link ChunkHash#UNREADABLE} for each if the range can not be read. */
+    /** Answers {@link HashRequest} and {@link Verify}: one hash per chunk in order; {@link ChunkHash#UNREADABLE} for each if the range can not be read. */
     record HashReply(long epoch, long session, long seq, List<ChunkHash> hashes) implements Message {
         /** Copies the list. */
         public HashReply {
@@ -120,7 +120,12 @@ public sealed interface Message {
         }
     }
 
-    /** Resync: these bytes differ; write them. Answered by {@link WriteAck}. */
+    /**
+     * Lead to its in-sync peer: like {@link HashRequest}, but of what the device holds. A peer of an older release gets that one instead.
+     */
+    record Verify(long epoch, long session, long seq, int disk, long offset, int length) implements Message {}
+
+    /** Resync, verification: these bytes differ; write them. Answered by {@link WriteAck}. */
     record ResyncData(long epoch, long session, long seq, int disk, long offset, int length, boolean zero)
             implements Message {}
 

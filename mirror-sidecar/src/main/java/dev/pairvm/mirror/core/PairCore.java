@@ -86,7 +86,8 @@ public final class PairCore {
                     config.diskBytes().stream()
                             .map(bytes -> new CoreView.Disk(0, 0))
                             .toList(),
-                    0);
+                    0,
+                    Optional.empty());
         }
         return here.view();
     }

@@ -9,33 +9,29 @@ import java.util.List;
  * reconcile an in-sync one before the guest is served.
  */
 final class Resync {
-    private static final int STEP_CHUNKS = 16;
     /** Ranges under way: enough to cover a round trip of 10 ms at some hundred MiB/s. */
     private static final int MOST_STEPS = 4;
 
-    private final class Step extends RangeLocks.Holder {
-        final long io = out.token();
-        final long seq = link.nextSeq();
-        List<ChunkHash> mine = List.of();
-        List<ChunkHash> theirs = List.of();
-        int unanswered;
-
+    private final class Step extends Comparison {
         Step(int disk, long offset, long length) {
-            super(disk, offset, length, true);
+            super(out, lead, link, disk, offset, length, true);
         }
 
         @Override
         void granted() {
-            if (abandoned) {
-                return;
+            if (!abandoned) {
+                ask();
             }
-            out.emit(new Effect.HashLocal(io, disk, offset, (int) length));
-            out.emit(new Effect.Send(
-                    link.peer, new Message.HashRequest(lead.epoch(), link.session(), seq, disk, offset, (int) length)));
         }
 
-        int chunks() {
-            return (int) ((length + Extent.CHUNK_BYTES - 1) / Extent.CHUNK_BYTES);
+        @Override
+        void sent(long seq) {
+            bySeq.put(seq, this);
+        }
+
+        @Override
+        void hot() {
+            throw new ProtocolBugException("a copy that is being filled needs no log");
         }
     }
 
@@ -109,13 +105,12 @@ final class Resync {
     private void take() {
         long word = todo.word(disk, extent);
         int first = Long.numberOfTrailingZeros(word);
-        int run = Math.min(STEP_CHUNKS, Long.numberOfTrailingZeros(~(word >>> first)));
+        int run = Math.min(Comparison.MOST_CHUNKS, Long.numberOfTrailingZeros(~(word >>> first)));
         long offset = (long) extent * Extent.BYTES + (long) first * Extent.CHUNK_BYTES;
         long length = Math.min((long) run * Extent.CHUNK_BYTES, diskBytes.get(disk) - offset);
         todo.remove(disk, extent, DirtyMap.mask(extent, offset, length));
         Step step = new Step(disk, offset, length);
         steps.add(step);
-        bySeq.put(step.seq, step);
         if (rules.resyncLocksRanges()) {
             lead.io().locks(step.disk).acquire(step);
         } else {
@@ -125,8 +120,8 @@ final class Resync {
 
     boolean hashed(Event.LocalHashed event) {
         for (Step step : steps) {
-            if (step.io == event.io()) {
-                step.mine = event.hashes();
+            if (step.owns(event.io())) {
+                step.localHashed(event.hashes());
                 compare(step);
                 return true;
             }
@@ -135,64 +130,26 @@ final class Resync {
     }
 
     boolean owns(long io) {
-        return steps.stream().anyMatch(step -> step.io == io);
+        return steps.stream().anyMatch(step -> step.owns(io));
     }
 
     void peerHashed(Message.HashReply reply) {
         Step step = bySeq.remove(reply.seq());
         if (step != null) {
-            step.theirs = reply.hashes();
+            step.peerHashed(reply.hashes());
             compare(step);
         }
     }
 
     private void compare(Step step) {
-        if (step.mine.isEmpty() || step.theirs.isEmpty()) {
-            return;
-        }
-        int chunks = step.chunks();
-        ProtocolBugException.check(
-                step.mine.size() == chunks && step.theirs.size() == chunks,
-                "one hash for each chunk",
-                step.theirs.size());
-        int from = 0;
-        while (from < chunks) {
-            int to = from;
-            while (to < chunks && differs(step, to) && zero(step, to) == zero(step, from)) {
-                to++;
-            }
-            if (to > from) {
-                send(step, from, to);
-            }
-            from = Math.max(to, from + 1);
-        }
-        if (step.unanswered == 0) {
+        if (step.known() && step.sendDifferences() == 0) {
             finish(step);
         }
     }
 
-    private static boolean differs(Step step, int chunk) {
-        return !step.mine.get(chunk).equals(step.theirs.get(chunk));
-    }
-
-    private static boolean zero(Step step, int chunk) {
-        return step.mine.get(chunk).equals(ChunkHash.ZERO);
-    }
-
-    private void send(Step step, int from, int to) {
-        long offset = step.offset + (long) from * Extent.CHUNK_BYTES;
-        long length = Math.min((long) (to - from) * Extent.CHUNK_BYTES, step.offset + step.length - offset);
-        long seq = link.nextSeq();
-        var frame = new Message.ResyncData(
-                lead.epoch(), link.session(), seq, step.disk, offset, (int) length, zero(step, from));
-        step.unanswered++;
-        bySeq.put(seq, step);
-        out.emit(frame.zero() ? new Effect.Send(link.peer, frame) : new Effect.SendChunk(link.peer, frame));
-    }
-
     void acknowledged(long seq) {
         Step step = bySeq.remove(seq);
-        if (step != null && --step.unanswered == 0) {
+        if (step != null && step.acknowledged() == 0) {
             finish(step);
         }
     }

@@ -47,6 +47,11 @@ class Rules {
         return true;
     }
 
+    /** Verification locks the range it compares. */
+    boolean verifyLocksRanges() {
+        return true;
+    }
+
     /** An extent is hot durably before it is written. */
     boolean heatsBeforeWriting() {
         return true;

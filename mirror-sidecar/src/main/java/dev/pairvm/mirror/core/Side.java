@@ -3,6 +3,7 @@ package dev.pairvm.mirror.core;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /** What all roles of this side share. */
@@ -24,6 +25,9 @@ final class Side {
     List<Extent> foundHot;
 
     List<DirtyMask> foundDirty;
+
+    /** The last verification that this life began, as of its end; absent while there was none. */
+    Optional<VerifyRun> lastVerify = Optional.empty();
 
     private boolean diskFailed;
 

@@ -155,6 +155,7 @@ final class Standing implements CasDesk.Listener {
             case Event.HandOverAbandoned abandoned ->
                 ifLeading(l -> l.handOver().abandoned());
             case Event.LeaveRequested order -> leave(order);
+            case Event.VerifyRequested order -> verify();
         }
     }
 
@@ -244,6 +245,15 @@ final class Standing implements CasDesk.Listener {
             side.out.emit(new Effect.OrderEnded(Effect.Order.HAND_OVER, "this side does not lead"));
         } else {
             leading.handOver().request(order.to());
+        }
+    }
+
+    private void verify() {
+        Lead leading = lead;
+        if (leading == null) {
+            side.out.emit(new Effect.OrderEnded(Effect.Order.VERIFY, "this side does not lead"));
+        } else {
+            leading.verify().request();
         }
     }
 

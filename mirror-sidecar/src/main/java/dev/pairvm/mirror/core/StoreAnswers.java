@@ -58,6 +58,9 @@ final class StoreAnswers {
     void hashed(Event.LocalHashed hashed) {
         Lead leading = at.lead;
         Follower following = at.follower;
+        if (leading != null && leading.verify().hashed(hashed)) {
+            return;
+        }
         if (leading != null && leading.followed().joining().resync() != null) {
             leading.followed().joining().resync().hashed(hashed);
         } else if (following != null) {
@@ -95,7 +98,7 @@ final class StoreAnswers {
         } else if (leading.followed().joining().resync() != null
                 && leading.followed().joining().resync().owns(failed.io())) {
             unreadable(leading, fault);
-        } else {
+        } else if (!leading.verify().canNotRead(failed.io())) {
             leading.io().readFailed(failed.io(), () -> leading.failDisk(fault));
         }
     }

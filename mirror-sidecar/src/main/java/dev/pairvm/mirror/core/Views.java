@@ -27,7 +27,8 @@ final class Views {
                 peer,
                 side.problems.all(),
                 disks(side, lead),
-                lead.map(leading -> leading.io().inFlight()).orElse(0) + side.held.size());
+                lead.map(leading -> leading.io().inFlight()).orElse(0) + side.held.size(),
+                lead.flatMap(leading -> leading.verify().running()).or(() -> side.lastVerify));
     }
 
     private static List<CoreView.Disk> disks(Side side, Optional<Lead> lead) {

@@ -15,10 +15,16 @@ import java.util.List;
 
 /** Hashes chunks of a disk, passing over holes by the file's map. Blocks: on a worker thread. */
 final class ChunkHasher {
+    private static final int DEVICE_BLOCK_BYTES = 4096;
+
     private ChunkHasher() {}
 
-    /** One hash per chunk of the range, in order; a chunk of zeroes is {@link ChunkHash#ZERO}, a hole or not. */
-    static List<ChunkHash> hash(DiskStore disk, long offset, int length) throws DiskException {
+    /**
+     * One hash per chunk of the range, in order; a chunk of zeroes is {@link ChunkHash#ZERO}, a hole or not.
+     *
+     * @param onDevice what the device holds, and not what the page cache does
+     */
+    static List<ChunkHash> hash(DiskStore disk, long offset, int length, boolean onDevice) throws DiskException {
         boolean[] data = new boolean[Math.ceilDiv(length, Extent.CHUNK_BYTES)];
         disk.blockMap(offset, length, (at, size, hole) -> {
             if (!hole) {
@@ -30,22 +36,30 @@ final class ChunkHasher {
         });
         List<ChunkHash> hashes = new ArrayList<>(data.length);
         MessageDigest digest = sha256();
-        ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(Extent.CHUNK_BYTES, Extent.CHUNK_BYTES);
+        ByteBuf memory = PooledByteBufAllocator.DEFAULT.directBuffer(
+                Extent.CHUNK_BYTES + DEVICE_BLOCK_BYTES, Extent.CHUNK_BYTES + DEVICE_BLOCK_BYTES);
         try {
+            int aligned = (int) (-memory.memoryAddress() & DEVICE_BLOCK_BYTES - 1);
+            ByteBuf buffer = memory.slice(aligned, Extent.CHUNK_BYTES);
             for (int chunk = 0; chunk < data.length; chunk++) {
                 long at = offset + (long) chunk * Extent.CHUNK_BYTES;
                 int size = (int) Math.min(Extent.CHUNK_BYTES, offset + length - at);
-                hashes.add(data[chunk] ? one(disk, at, size, buffer.clear(), digest) : ChunkHash.ZERO);
+                hashes.add(data[chunk] ? one(disk, at, size, onDevice, buffer.clear(), digest) : ChunkHash.ZERO);
             }
         } finally {
-            buffer.release();
+            memory.release();
         }
         return hashes;
     }
 
-    private static ChunkHash one(DiskStore disk, long at, int size, ByteBuf buffer, MessageDigest digest)
+    private static ChunkHash one(
+            DiskStore disk, long at, int size, boolean onDevice, ByteBuf buffer, MessageDigest digest)
             throws DiskException {
-        disk.read(at, buffer, size);
+        if (onDevice) {
+            disk.readDevice(at, buffer, size);
+        } else {
+            disk.read(at, buffer, size);
+        }
         if (isZero(buffer)) {
             return ChunkHash.ZERO;
         }

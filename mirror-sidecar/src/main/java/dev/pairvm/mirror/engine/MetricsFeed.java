@@ -30,6 +30,7 @@ final class MetricsFeed {
     private TreeSet<String> paths = new TreeSet<>();
     private long startedEpoch;
     private long lastNanos;
+    private Optional<MirrorReport.Verify> verify = Optional.empty();
     private MirrorReport.Role role = MirrorReport.Role.IDLE;
     private boolean alone;
 
@@ -67,6 +68,7 @@ final class MetricsFeed {
         timePassed(report);
         showStart(report);
         showPaths(report);
+        report.verify().ifPresent(this::showVerify);
         metrics.held(heldRequests.getAsInt());
     }
 
@@ -102,6 +104,20 @@ final class MetricsFeed {
                 metrics.guestRanAfter(start.guestRunningMillis() * 1e-3);
             }
         });
+    }
+
+    private void showVerify(MirrorReport.Verify now) {
+        boolean same = verify.filter(before -> before.id().equals(now.id())).isPresent();
+        MirrorReport.Verify before = verify.orElse(now);
+        metrics.verified(
+                now,
+                now.bytesCompared() - (same ? before.bytesCompared() : 0),
+                now.mismatches() - (same ? before.mismatches() : 0),
+                now.repaired() - (same ? before.repaired() : 0));
+        if (now.endedAt().isPresent() && !(same && before.endedAt().isPresent())) {
+            metrics.verifyEnded(now);
+        }
+        verify = Optional.of(now);
     }
 
     private void showPaths(MirrorReport report) {

@@ -187,9 +187,15 @@ public final class MirrorAssembly {
         late.set(engine);
 
         // What others may ask.
-        ReportWriter reports = new ReportWriter(config, engine, guestSide.guest(), reign, link, settings.version());
+        Verifications verifications = new Verifications(config, engine, InstantSource.system());
+        ReportWriter reports =
+                new ReportWriter(config, engine, guestSide.guest(), reign, link, verifications, settings.version());
         ControlServer control = new ControlServer(
-                vertx, settings.tls(), config.machineUid(), reports, new OrderTaker(config, engine, desk));
+                vertx,
+                settings.tls(),
+                config.machineUid(),
+                reports,
+                new OrderTaker(config, engine, verifications, desk));
         MetricsFeed feed = new MetricsFeed(metrics, clock::nanos, reports, link, requests::size, control::eventReaders);
         changed.listener(() -> {
             feed.changed();

@@ -9,6 +9,7 @@ import dev.pairvm.mirror.core.Message;
 import dev.pairvm.mirror.core.PairCore;
 import dev.pairvm.mirror.core.Problem;
 import dev.pairvm.mirror.core.Role;
+import dev.pairvm.mirror.core.VerifyRun;
 import dev.pairvm.mirror.network.NetworkException;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
@@ -209,6 +210,14 @@ public final class MirrorEngine {
                 LOG.info("handing the guest over to copy {}", to);
                 guest.beginHandOver(mover.apply(to));
             }
+            case Effect.TellMismatch(VerifyRun.Mismatch mismatch) ->
+                LOG.error(
+                        "the copies differ: disk {} offset {} length {}, active {}, standby {}; the standby's is written anew",
+                        mismatch.disk(),
+                        mismatch.offset(),
+                        mismatch.length(),
+                        mismatch.active(),
+                        mismatch.standby());
             case Effect.PublishView() -> changed.run();
             case Effect.RaiseProblem(Problem problem) -> {
                 LOG.warn("{}: {} {}", problem.kind(), problem.message(), problem.facts());

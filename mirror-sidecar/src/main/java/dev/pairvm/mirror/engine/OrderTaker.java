@@ -19,11 +19,13 @@ import org.jspecify.annotations.Nullable;
 final class OrderTaker implements OrderDesk {
     private final MirrorConfig config;
     private final MirrorEngine engine;
+    private final Verifications verifications;
     private final @Nullable GuestDesk guest;
 
-    OrderTaker(MirrorConfig config, MirrorEngine engine, @Nullable GuestDesk guest) {
+    OrderTaker(MirrorConfig config, MirrorEngine engine, Verifications verifications, @Nullable GuestDesk guest) {
         this.config = config;
         this.engine = engine;
+        this.verifications = verifications;
         this.guest = guest;
     }
 
@@ -44,6 +46,7 @@ final class OrderTaker implements OrderDesk {
                 guest.wish(set.running(), Duration.ofSeconds(set.graceSeconds()));
                 yield new Outcome.Begun();
             }
+            case MirrorOrder.Verify verify -> verifications.take(verify, view);
         };
     }
 

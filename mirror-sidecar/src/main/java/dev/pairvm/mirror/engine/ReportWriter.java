@@ -38,15 +38,23 @@ final class ReportWriter implements ReportDesk {
     private final GuestPort guest;
     private final Reign reign;
     private final LinkFacts link;
+    private final Verifications verifications;
     private final String version;
 
     ReportWriter(
-            MirrorConfig config, MirrorEngine engine, GuestPort guest, Reign reign, LinkFacts link, String version) {
+            MirrorConfig config,
+            MirrorEngine engine,
+            GuestPort guest,
+            Reign reign,
+            LinkFacts link,
+            Verifications verifications,
+            String version) {
         this.config = config;
         this.engine = engine;
         this.guest = guest;
         this.reign = reign;
         this.link = link;
+        this.verifications = verifications;
         this.version = version;
     }
 
@@ -70,6 +78,7 @@ final class ReportWriter implements ReportDesk {
                 disks(view),
                 reign.last(),
                 problem(view),
+                verifications.report(view),
                 version);
     }
 

@@ -169,7 +169,8 @@ final class StoreEffects {
         workers.submit(() -> {
             Event answer;
             try {
-                List<ChunkHash> hashes = ChunkHasher.hash(disks.get(hash.disk()).store(), hash.offset(), hash.length());
+                List<ChunkHash> hashes =
+                        ChunkHasher.hash(disks.get(hash.disk()).store(), hash.offset(), hash.length(), hash.onDevice());
                 answer = new Event.LocalHashed(hash.io(), hashes);
             } catch (DiskException e) {
                 answer = failed(hash.io(), e, Event.LocalFailed.Kind.READ, hash.disk());

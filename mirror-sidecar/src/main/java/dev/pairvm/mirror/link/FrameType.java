@@ -27,6 +27,7 @@ enum FrameType {
     READ(20),
     READ_DATA(21),
     READ_FAILED(22),
+    VERIFY(23),
     // the link's
     GREETING(64),
     SELECT(65),
@@ -68,6 +69,7 @@ enum FrameType {
             case STREAM_OPEN, STREAM_OPENED, STREAM_DATA, STREAM_CREDIT, STREAM_END, STREAM_RESET ->
                 LinkFrame.Feature.STREAMS;
             case READ, READ_DATA, READ_FAILED -> LinkFrame.Feature.READS;
+            case VERIFY -> LinkFrame.Feature.VERIFIES;
             case HELLO,
                     ATTACH,
                     ATTACHED,
@@ -122,6 +124,7 @@ enum FrameType {
                     GOODBYE,
                     READ,
                     READ_FAILED,
+                    VERIFY,
                     GREETING,
                     SELECT,
                     PING,

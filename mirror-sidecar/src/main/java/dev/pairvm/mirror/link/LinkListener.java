@@ -46,6 +46,11 @@ public interface LinkListener {
         public boolean answersReads() {
             return (features & LinkFrame.Feature.READS) != 0;
         }
+
+        /** Whether it can be asked for the hashes of what its device holds. */
+        public boolean verifies() {
+            return (features & LinkFrame.Feature.VERIFIES) != 0;
+        }
     }
 
     /**

@@ -113,6 +113,10 @@ final class MessageCodec {
                 out.i32(failed.errno());
                 yield FrameType.READ_FAILED;
             }
+            case Message.Verify verify -> {
+                out.i32(verify.disk()).i64(verify.offset()).i32(verify.length());
+                yield FrameType.VERIFY;
+            }
         };
     }
 
@@ -138,6 +142,7 @@ final class MessageCodec {
             case Message.Read read -> read.seq();
             case Message.ReadData data -> data.seq();
             case Message.ReadFailed failed -> failed.seq();
+            case Message.Verify verify -> verify.seq();
             default -> 0; // the others have none
         };
     }
@@ -207,6 +212,11 @@ final class MessageCodec {
                 yield new Message.ReadData(epoch, session, seq, length);
             }
             case READ_FAILED -> new Message.ReadFailed(epoch, session, seq, in.i32("errno"));
+            case VERIFY -> {
+                Range range = Range.read(in);
+                range.check(1 << 20);
+                yield new Message.Verify(epoch, session, seq, range.disk, range.offset, range.length);
+            }
             case GREETING,
                     SELECT,
                     PING,

@@ -25,6 +25,17 @@ interface BlockFile extends AutoCloseable {
     void read(long offset, long address, int length) throws DiskException;
 
     /**
+     * Like {@link #read}, but what the device holds: written pages of the range go out first, cached ones are passed by. Where that can
+     * not be had (a file system in memory, say) it is a {@link #read}.
+     *
+     * @param offset a multiple of 4 KiB
+     * @param address aligned to 4 KiB, with room for {@code length} rounded up to 4 KiB
+     */
+    default void readDevice(long offset, long address, int length) throws DiskException {
+        read(offset, address, length);
+    }
+
+    /**
      * Reads what can be had without waiting for the device.
      *
      * @return bytes read from {@code offset} on, from 0 to {@code length}

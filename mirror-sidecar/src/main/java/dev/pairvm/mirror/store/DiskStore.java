@@ -62,6 +62,18 @@ public final class DiskStore implements AutoCloseable {
     }
 
     /**
+     * Like {@link #read}, but what the device holds, where the file system lets that be read.
+     *
+     * @param offset a multiple of 4 KiB
+     * @param target empty, direct, its memory aligned to 4 KiB, with room for {@code length} rounded up to 4 KiB
+     */
+    public void readDevice(long offset, ByteBuf target, int length) throws DiskException {
+        checkRange(offset, length);
+        image.readDevice(offset, target.memoryAddress(), length);
+        target.setIndex(0, length);
+    }
+
+    /**
      * Like {@link #read}, but never waits for the device.
      *
      * @return bytes appended, from 0 to {@code length}

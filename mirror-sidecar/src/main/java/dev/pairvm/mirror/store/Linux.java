@@ -20,10 +20,14 @@ import java.lang.invoke.MethodHandle;
  * errno. Not {@code mmap}: a disk error would arrive as a signal, and a write error nowhere.
  */
 final class Linux {
+    static final int O_RDONLY = 0;
     static final int O_RDWR = 2;
     static final int O_CREAT = 0x40;
     static final int O_EXCL = 0x80;
     static final int O_CLOEXEC = 0x80000;
+    /** One of the few flags that differ between the ABIs. */
+    static final int O_DIRECT = System.getProperty("os.arch").equals("aarch64") ? 0x10000 : 0x4000;
+
     static final int LOCK_EX = 2;
     static final int LOCK_NB = 4;
     static final int SEEK_END = 2;

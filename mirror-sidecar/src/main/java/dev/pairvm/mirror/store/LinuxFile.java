@@ -14,6 +14,9 @@ import java.nio.file.Path;
  */
 final class LinuxFile implements BlockFile {
     private static final int ZERO_CHUNK_BYTES = 64 << 10;
+    private static final int DIRECT_BYTES = 4096;
+    private static final int NOT_OPENED = -1;
+    private static final int NOT_POSSIBLE = -2;
     private static final MemorySegment ZEROS = Arena.global().allocate(ZERO_CHUNK_BYTES, 4096);
 
     private final String path;
@@ -21,6 +24,8 @@ final class LinuxFile implements BlockFile {
     private final boolean device;
     private final boolean fastZero;
     private volatile boolean cachedReads = true;
+    /** A second descriptor for direct reads; opened by the first one. */
+    private int directFd = NOT_OPENED;
 
     private LinuxFile(String path, int fd, boolean device, boolean fastZero) {
         this.path = path;
@@ -113,6 +118,36 @@ final class LinuxFile implements BlockFile {
                 throw failed(Operation.READ, offset + done, length - done, n);
             }
         }
+    }
+
+    @Override
+    public void readDevice(long offset, long address, int length) throws DiskException {
+        int direct = direct();
+        if (direct < 0) {
+            read(offset, address, length);
+            return;
+        }
+        int whole = Math.ceilDiv(length, DIRECT_BYTES) * DIRECT_BYTES;
+        long n = uninterrupted(() -> Linux.pread(direct, address, whole, offset));
+        if (n >= length) {
+            return;
+        }
+        if (n >= 0 || n == -Errno.EINVAL.number()) {
+            // The end of an image that is no whole number of blocks, or a device of larger sectors.
+            read(offset, address, length);
+            return;
+        }
+        throw failed(Operation.READ, offset, length, n);
+    }
+
+    /** By the descriptor, not by the path: another file may have that name by now. */
+    private synchronized int direct() {
+        if (directFd == NOT_OPENED) {
+            long opened = uninterrupted(
+                    () -> Linux.open("/proc/self/fd/" + fd, Linux.O_RDONLY | Linux.O_DIRECT | Linux.O_CLOEXEC, 0));
+            directFd = opened < 0 ? NOT_POSSIBLE : (int) opened;
+        }
+        return directFd;
     }
 
     @Override
@@ -243,7 +278,11 @@ final class LinuxFile implements BlockFile {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        if (directFd >= 0) {
+            Linux.close(directFd);
+        }
+        directFd = NOT_POSSIBLE;
         Linux.close(fd);
     }
 

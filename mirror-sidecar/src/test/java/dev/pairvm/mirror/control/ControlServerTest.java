@@ -89,6 +89,7 @@ class ControlServerTest {
                 List.of(new MirrorReport.Disk("root", 1 << 30, 0, 0)),
                 Optional.empty(),
                 Optional.of(new MirrorReport.Problem("Test", "a\nsentence", Map.of("k", "v"))),
+                Optional.empty(),
                 "test");
     }
 
@@ -199,6 +200,10 @@ class ControlServerTest {
                 "{\"type\":\"SetRunning\",\"epoch\":17,\"running\":null,\"graceSeconds\":1}|field \"running\"",
                 "{\"type\":\"Leave\",\"epoch\":17,\"copy\":\"b\"} x|order can not be read",
                 "{\"type\":\"Leave\",\"epoch\":17,\"epoch\":18,\"copy\":\"b\"}|order can not be read",
+                "{\"type\":\"Verify\",\"epoch\":17}|field \"id\"",
+                "{\"type\":\"Verify\",\"epoch\":17,\"id\":null}|field \"id\"",
+                "{\"type\":\"Verify\",\"epoch\":17,\"id\":\"\"}|id must have 1 to 64 printable characters",
+                "{\"type\":\"Verify\",\"epoch\":17,\"id\":\"a b\"}|id must have 1 to 64 printable characters",
                 "<order/>|order can not be read"
             })
     void malformedOrdersAreRefusedByWhatIsWrong(String body, String sentence) throws Exception {

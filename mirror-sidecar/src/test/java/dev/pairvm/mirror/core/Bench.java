@@ -36,6 +36,8 @@ final class Bench {
     long session;
     /** Whether the peer is of a release that can be asked for reads. */
     boolean peerAnswersReads = true;
+
+    boolean peerVerifies = true;
     /** The lineage word that both copies of {@link #paired} have. */
     long sealedAs;
 
@@ -203,7 +205,7 @@ final class Bench {
 
     /** A link comes up and both say hello. */
     Bench linked(Role role, CopyState state, long epoch, long word, long life) {
-        on(new Event.LinkUp(peer(), peerAnswersReads));
+        on(new Event.LinkUp(peer(), peerAnswersReads, peerVerifies));
         long seed = sent(Message.Hello.class).getLast().seed();
         boolean lower = self.compareTo(peer()) < 0;
         session = Words.positive(Words.mix(lower ? seed : PEER_SEED, lower ? PEER_SEED : seed));
@@ -269,6 +271,13 @@ final class Bench {
     static Bench paired(boolean peerAnswersReads) {
         Bench bench = alone();
         bench.peerAnswersReads = peerAnswersReads;
+        return joined(bench);
+    }
+
+    /** The same with a peer that does not know {@link Message.Verify}. */
+    static Bench pairedWithOlder() {
+        Bench bench = alone();
+        bench.peerVerifies = false;
         return joined(bench);
     }
 

@@ -15,6 +15,7 @@ public final class CountingRules extends Rules {
         UNCHANGED_VERSION_PROVES_NOTHING,
         LOCKS_RANGES,
         RESYNC_LOCKS_RANGES,
+        VERIFY_LOCKS_RANGES,
         HEATS_BEFORE_WRITING,
         FLUSHES_PEER,
         KEEPS_PROMISE,
@@ -86,6 +87,11 @@ public final class CountingRules extends Rules {
     @Override
     boolean resyncLocksRanges() {
         return yes(Rule.RESYNC_LOCKS_RANGES);
+    }
+
+    @Override
+    boolean verifyLocksRanges() {
+        return yes(Rule.VERIFY_LOCKS_RANGES);
     }
 
     @Override

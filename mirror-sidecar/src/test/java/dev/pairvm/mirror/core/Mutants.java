@@ -51,6 +51,12 @@ public enum Mutants {
             return false;
         }
     }),
+    VERIFY_WITHOUT_RANGE_LOCK(new Rules() {
+        @Override
+        boolean verifyLocksRanges() {
+            return false;
+        }
+    }),
     WRITE_BEFORE_HOT(new Rules() {
         @Override
         boolean heatsBeforeWriting() {

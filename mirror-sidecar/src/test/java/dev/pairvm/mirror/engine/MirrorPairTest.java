@@ -10,9 +10,18 @@ import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.mirror.arbiter.InMemoryArbiter;
 import dev.pairvm.mirror.core.Event;
 import dev.pairvm.mirror.core.Role;
+import dev.pairvm.mirror.core.VerifyRun;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -79,6 +88,87 @@ class MirrorPairTest {
 
         await("whole again").atMost(LIMIT).until(() -> pair.record().inSync().size() == 2);
         assertThat(pair.record().active()).isEqualTo(A);
+        assertThat(image(B)).isEqualTo(image(A));
+    }
+
+    private VerifyRun verified() throws Exception {
+        pair.onLoop(() -> pair.a.engine().post(new Event.VerifyRequested()));
+        await("the verification ends")
+                .atMost(LIMIT)
+                .until(() -> pair.view(pair.a).verify().orElseThrow().state() != VerifyRun.State.RUNNING);
+        return pair.view(pair.a).verify().orElseThrow();
+    }
+
+    /** Changes bytes of a copy behind its mirror's back. */
+    private void rot(CopyId copy, long offset, byte[] bytes) throws Exception {
+        try (var image = FileChannel.open(dir.resolve(copy.value()).resolve("disk.img"), StandardOpenOption.WRITE)) {
+            image.write(ByteBuffer.wrap(bytes), offset);
+            image.force(false);
+        }
+    }
+
+    private static String sha256(byte[] bytes) throws Exception {
+        return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+    }
+
+    @Test
+    void bytesThatRottedOnTheStandbyAreFoundToldAndRepaired() throws Exception {
+        pair.write(pair.a, 0, MirrorPair.pattern(1, 5 << 20));
+        pair.write(pair.a, MirrorPair.DISK_BYTES - 8192, MirrorPair.pattern(2, 8192));
+        byte[] before = image(A);
+        byte[] rotten = MirrorPair.pattern(3, 512);
+        rot(B, (3 << 20) + 4096, rotten);
+        rot(B, MirrorPair.DISK_BYTES - 512, rotten);
+
+        VerifyRun run = verified();
+
+        assertThat(run.proves()).isTrue();
+        assertThat(run.bytesCompared()).isEqualTo(MirrorPair.DISK_BYTES);
+        assertThat(run.mismatches()).isEqualTo(2);
+        assertThat(run.repaired()).isEqualTo(2);
+        VerifyRun.Mismatch first = run.kept().getFirst();
+        assertThat(first.offset()).isEqualTo(3 << 20);
+        byte[] chunk = Arrays.copyOfRange(before, 3 << 20, (3 << 20) + first.length());
+        assertThat(first.active()).hasToString(sha256(chunk));
+        System.arraycopy(rotten, 0, chunk, 4096, rotten.length);
+        assertThat(first.standby()).hasToString(sha256(chunk));
+        assertThat(image(A)).as("the active's data are left alone").isEqualTo(before);
+        assertThat(image(B)).isEqualTo(before);
+        assertThat(verified().mismatches()).isZero();
+    }
+
+    @Test
+    void whatRottedOnTheActiveIsWhatTheGuestReadsSoItIsWhatBothHoldAfterwards() throws Exception {
+        pair.write(pair.a, 0, MirrorPair.pattern(1, 1 << 20));
+        byte[] rotten = MirrorPair.pattern(3, 512);
+        rot(A, 8192, rotten);
+
+        VerifyRun run = verified();
+
+        assertThat(run.mismatches()).isEqualTo(1);
+        assertThat(pair.read(pair.a, 8192, 512)).isEqualTo(rotten);
+        assertThat(image(B)).isEqualTo(image(A));
+    }
+
+    @Test
+    void writesTrimsAndZeroesWhileItRunsAreNoMismatch() throws Exception {
+        pair.write(pair.a, 0, MirrorPair.pattern(1, 20 << 20));
+        pair.onLoop(() -> pair.a.engine().post(new Event.VerifyRequested()));
+        Random random = new Random(7);
+        for (int i = 0; i < 4000 && pair.view(pair.a).verify().orElseThrow().state() == VerifyRun.State.RUNNING; i++) {
+            long offset = random.nextInt(MirrorPair.DISK_BYTES / 4096 - 64) * 4096L;
+            CompletableFuture<Void> trimmed = new CompletableFuture<>();
+            pair.onLoop(() -> pair.a.disk().trim(offset, 40 * 4096, false, MirrorPair.reply(trimmed)));
+            pair.write(pair.a, offset + 4096, MirrorPair.pattern(i, 30_000));
+            trimmed.get(20, TimeUnit.SECONDS);
+        }
+        await("the verification ends")
+                .atMost(LIMIT)
+                .until(() -> pair.view(pair.a).verify().orElseThrow().state() != VerifyRun.State.RUNNING);
+
+        VerifyRun run = pair.view(pair.a).verify().orElseThrow();
+        assertThat(run.proves()).isTrue();
+        assertThat(run.mismatches()).isZero();
         assertThat(image(B)).isEqualTo(image(A));
     }
 }

@@ -75,7 +75,8 @@ final class SampleMessages {
                 new Message.Goodbye(17, 99),
                 new Message.Read(17, 99, 12, 0, 4096, 32 << 20),
                 new Message.ReadData(17, 99, 12, 512),
-                new Message.ReadFailed(17, 99, 12, 5));
+                new Message.ReadFailed(17, 99, 12, 5),
+                new Message.Verify(17, 99, 13, 1, 1L << 20, 1 << 20));
     }
 
     /** The payload that a message needs, seeded; null if it needs none. */

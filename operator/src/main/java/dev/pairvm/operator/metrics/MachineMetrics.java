@@ -5,6 +5,8 @@ import dev.pairvm.api.v1alpha1.ProtectedVMStatus;
 import io.fabric8.kubernetes.api.model.Condition;
 import io.prometheus.client.CollectorRegistry;
 import io.prometheus.client.Gauge;
+import java.time.DateTimeException;
+import java.time.Instant;
 
 /**
  * What the operator knows of each machine, one series per machine and question. Figures that move all the time are the mirrors' own to
@@ -17,6 +19,7 @@ public final class MachineMetrics {
     private final Gauge epoch;
     private final Gauge condition;
     private final Gauge copiesInSync;
+    private final Gauge identicalAsOf;
 
     /** Registers the metrics. */
     public MachineMetrics(CollectorRegistry registry) {
@@ -35,6 +38,11 @@ public final class MachineMetrics {
         copiesInSync = Gauge.build("pairvm_machine_copies_in_sync", "Copies that hold every acknowledged write.")
                 .labelNames(MACHINE)
                 .register(registry);
+        identicalAsOf = Gauge.build(
+                        "pairvm_machine_identical_as_of_timestamp_seconds",
+                        "No difference between the copies that arose before this is left; 0: not known.")
+                .labelNames(MACHINE)
+                .register(registry);
     }
 
     /** Sets a machine's series. */
@@ -48,6 +56,7 @@ public final class MachineMetrics {
         Long value = status.epoch();
         epoch.labels(namespace, machine).set(value == null ? 0 : value);
         copiesInSync.labels(namespace, machine).set(inSync);
+        identicalAsOf.labels(namespace, machine).set(identicalAsOf(status));
         for (Condition found : status.conditions()) {
             condition
                     .labels(namespace, machine, found.getType())
@@ -60,11 +69,22 @@ public final class MachineMetrics {
         }
     }
 
+    private static double identicalAsOf(ProtectedVMStatus status) {
+        ProtectedVMStatus.Verification known = status.verification();
+        String at = known == null ? null : known.identicalAsOf();
+        try {
+            return at == null ? 0 : Instant.parse(at).getEpochSecond();
+        } catch (DateTimeException e) {
+            return 0; // somebody wrote into the status; the next pass makes it right
+        }
+    }
+
     /** Drops a machine's series. */
     public void forget(String namespace, String machine) {
         level.remove(namespace, machine);
         epoch.remove(namespace, machine);
         copiesInSync.remove(namespace, machine);
+        identicalAsOf.remove(namespace, machine);
         for (String type : new String[] {
             "Ready",
             "SpecValid",
@@ -73,6 +93,7 @@ public final class MachineMetrics {
             "InSync",
             "ArbiterReachable",
             "Redundant",
+            "Verified",
             "Reconciling",
             "Stalled"
         }) {

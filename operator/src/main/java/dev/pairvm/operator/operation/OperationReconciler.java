@@ -7,6 +7,7 @@ import dev.pairvm.api.mirror.Epoch;
 import dev.pairvm.api.mirror.MirrorOrder;
 import dev.pairvm.api.v1alpha1.ConditionType;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperation;
+import dev.pairvm.api.v1alpha1.ProtectedVMOperationSpec.OperationType;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus.Evidence;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus.Phase;
@@ -95,6 +96,8 @@ public final class OperationReconciler implements Reconciler<ProtectedVMOperatio
                 Phase phase = status.phase() == Phase.Running ? Phase.Running : Phase.Pending;
                 write(operation, status, phase, started, null, wait.message(), status.evidence());
             }
+            case OperationStep.Step.Watch watch ->
+                write(operation, status, Phase.Running, started, null, watch.message(), watch.evidence());
             case OperationStep.Step.Begin begin -> {
                 // Durable before the act: from here on only this order, at this epoch, may be given.
                 write(
@@ -103,11 +106,16 @@ public final class OperationReconciler implements Reconciler<ProtectedVMOperatio
                         Phase.Running,
                         started,
                         null,
-                        "ordered copy " + begin.active() + " to hand over to copy " + begin.to(),
+                        "ordered copy " + begin.active()
+                                + switch (operation.getSpec().type()) {
+                                    case Switchover -> " to hand over to copy ";
+                                    case Verify -> " to compare itself with copy ";
+                                }
+                                + begin.to(),
                         begin.evidence());
-                order(machine, begin.epoch(), begin.active(), begin.to());
+                order(operation, machine, begin.epoch(), begin.active(), begin.to());
             }
-            case OperationStep.Step.Order order -> order(machine, order.epoch(), order.active(), order.to());
+            case OperationStep.Step.Order order -> order(operation, machine, order.epoch(), order.active(), order.to());
             case OperationStep.Step.Finish finish -> {
                 write(
                         operation,
@@ -149,7 +157,9 @@ public final class OperationReconciler implements Reconciler<ProtectedVMOperatio
                 machine.map(MachineReader.Snapshot::reports).orElse(Map.of()),
                 machine.map(MachineReader.Snapshot::nodes).orElse(Map.of()),
                 firstInLine(operation),
-                machine.map(m -> m.machine().spec().running()).orElse(false));
+                machine.map(m -> m.machine().spec().running()).orElse(false),
+                operation.getSpec().type(),
+                operation.getMetadata().getUid());
     }
 
     private boolean firstInLine(ProtectedVMOperation operation) {
@@ -162,6 +172,9 @@ public final class OperationReconciler implements Reconciler<ProtectedVMOperatio
                 .filter(other -> other.getSpec()
                         .protectedVMName()
                         .equals(operation.getSpec().protectedVMName()))
+                // A comparison may take hours, and gives way to whatever moves the guest.
+                .filter(other -> other.getSpec().type() != OperationType.Verify
+                        || operation.getSpec().type() == OperationType.Verify)
                 .filter(other -> other.getStatus() == null
                         || (other.getStatus().phase() != Phase.Succeeded
                                 && other.getStatus().phase() != Phase.Failed))
@@ -177,15 +190,26 @@ public final class OperationReconciler implements Reconciler<ProtectedVMOperatio
                 : one.getMetadata().getUid().compareTo(other.getMetadata().getUid()) < 0;
     }
 
-    private void order(Optional<MachineReader.Snapshot> machine, long epoch, CopyId active, CopyId to) {
+    private void order(
+            ProtectedVMOperation operation,
+            Optional<MachineReader.Snapshot> machine,
+            long epoch,
+            CopyId active,
+            CopyId to) {
         MirrorAddress address = machine.map(m -> m.addresses().get(active)).orElse(null);
         if (address != null) {
-            MirrorClient.OrderAnswer answer = mirrors.order(address, new MirrorOrder.Switchover(new Epoch(epoch), to));
+            MirrorOrder order = switch (operation.getSpec().type()) {
+                case Switchover -> new MirrorOrder.Switchover(new Epoch(epoch), to);
+                case Verify ->
+                    new MirrorOrder.Verify(
+                            new Epoch(epoch), operation.getMetadata().getUid());
+            };
+            MirrorClient.OrderAnswer answer = mirrors.order(address, order);
             LOG.info(
-                    "switchover of {} to copy {} at epoch {}: {} {}",
+                    "{}: order {} to copy {}: {} {}",
                     address.machine(),
-                    to,
-                    epoch,
+                    order,
+                    active,
                     answer.outcome(),
                     answer.message());
         }

@@ -3,6 +3,7 @@ package dev.pairvm.operator.operation;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorReport;
+import dev.pairvm.api.v1alpha1.ProtectedVMOperationSpec.OperationType;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus.Evidence;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus.Phase;
@@ -14,7 +15,7 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * Decides the next step of a switchover. Pure. The epoch at which the order is given is recorded before it is given: so a restarted
+ * Decides the next step of an operation; of a switchover itself. Pure. The epoch at which the order is given is recorded before it is given: so a restarted
  * operator knows whether it may order (again), or only watches what became of it, and the guest moves once.
  */
 final class OperationStep {
@@ -38,6 +39,8 @@ final class OperationStep {
      * @param nodes where the copies are
      * @param firstInLine whether no earlier operation of this machine is unfinished
      * @param running whether the guest is wished to run
+     * @param type what to do
+     * @param id the operation's uid
      */
     record Known(
             Instant now,
@@ -49,12 +52,17 @@ final class OperationStep {
             Map<CopyId, MirrorReport> reports,
             Map<CopyId, String> nodes,
             boolean firstInLine,
-            boolean running) {}
+            boolean running,
+            OperationType type,
+            String id) {}
 
     /** What to do. */
     sealed interface Step {
         /** Look again later. */
         record Wait(String message) implements Step {}
+
+        /** Look again later, and keep what was seen. */
+        record Watch(String message, Evidence evidence) implements Step {}
 
         /** Record that the order is about to be given, then give it. */
         record Begin(Evidence evidence, long epoch, CopyId active, CopyId to) implements Step {}
@@ -72,7 +80,11 @@ final class OperationStep {
         if (known.problem.isPresent()) {
             return new Step.Finish(Phase.Failed, known.problem.get(), evidence);
         }
-        return known.status.phase() == Phase.Running ? follow(known, evidence) : prepare(known, evidence);
+        return switch (known.type) {
+            case Switchover ->
+                known.status.phase() == Phase.Running ? follow(known, evidence) : prepare(known, evidence);
+            case Verify -> VerifyStep.next(known, evidence);
+        };
     }
 
     private static Step prepare(Known known, Evidence evidence) {

@@ -4,11 +4,14 @@ import dev.pairvm.api.v1alpha1.ConditionType;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus.CopyStatus;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus.DiskState;
+import dev.pairvm.api.v1alpha1.ProtectedVMStatus.Verification;
+import dev.pairvm.api.v1alpha1.VerificationRun;
 import io.fabric8.kubernetes.api.model.Condition;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An event to record, found by comparing the status before and after: so each is said once, whichever leader says it.
@@ -25,6 +28,7 @@ public record Announcement(boolean warning, Reason reason, String note) {
         failover(before, after, all);
         spec(before, after, all);
         disk(before, after, all);
+        mismatch(before, after, all);
         level(before, after, all);
         copies(before, after, all);
         return all;
@@ -62,6 +66,32 @@ public record Announcement(boolean warning, Reason reason, String note) {
                 && was.filter(condition -> condition.getReason().equals(reason)).isEmpty()) {
             all.add(new Announcement(true, Reason.DiskFailed, is.get().getMessage()));
         }
+    }
+
+    /** Copies that differ: said when the first place is found, and when it is over. */
+    private static void mismatch(ProtectedVMStatus before, ProtectedVMStatus after, List<Announcement> all) {
+        Optional<Condition> is = Conditions.find(after.conditions(), ConditionType.VERIFIED)
+                .filter(condition -> condition.getStatus().equals("False"));
+        Optional<Condition> was = Conditions.find(before.conditions(), ConditionType.VERIFIED);
+        if (is.isPresent()
+                && (was.filter(condition ->
+                                        condition.getReason().equals(is.get().getReason()))
+                                .isEmpty()
+                        || mismatchedRun(after) != null && !sameRun(before, after))) {
+            all.add(new Announcement(
+                    true, Reason.valueOf(is.get().getReason()), is.get().getMessage()));
+        }
+    }
+
+    private static boolean sameRun(ProtectedVMStatus before, ProtectedVMStatus after) {
+        return Objects.equals(mismatchedRun(before), mismatchedRun(after));
+    }
+
+    /** When the last comparison began, if it found something. */
+    private static @Nullable String mismatchedRun(ProtectedVMStatus status) {
+        Verification known = status.verification();
+        VerificationRun run = known == null ? null : known.lastRun();
+        return run == null || run.mismatches() == 0 ? null : run.startedAt();
     }
 
     private static void level(ProtectedVMStatus before, ProtectedVMStatus after, List<Announcement> all) {

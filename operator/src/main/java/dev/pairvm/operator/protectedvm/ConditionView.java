@@ -7,6 +7,8 @@ import static dev.pairvm.operator.protectedvm.Conditions.Answer.Unknown;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.api.v1alpha1.ConditionType;
+import dev.pairvm.api.v1alpha1.ProtectedVMStatus.Verification;
+import dev.pairvm.api.v1alpha1.VerificationRun;
 import dev.pairvm.operator.placement.SpareNodes;
 import dev.pairvm.operator.runtime.pod.MirrorFact;
 import io.fabric8.kubernetes.api.model.Condition;
@@ -24,12 +26,14 @@ final class ConditionView {
     private final Observation seen;
     private final Plan plan;
     private final Protection protection;
+    private final Verification verification;
     private final Conditions conditions;
 
-    ConditionView(Observation seen, Plan plan, Protection protection) {
+    ConditionView(Observation seen, Plan plan, Protection protection, Verification verification) {
         this.seen = seen;
         this.plan = plan;
         this.protection = protection;
+        this.verification = verification;
         this.conditions =
                 new Conditions(seen.before().conditions(), seen.machine().generation(), seen.now());
     }
@@ -42,6 +46,7 @@ final class ConditionView {
         inSync();
         arbiterReachable();
         redundant();
+        verified();
         reconciling();
         plan.stuck().ifPresent(stuck -> conditions.put(ConditionType.STALLED, True, stuck.reason(), stuck.message()));
         return conditions.list();
@@ -269,6 +274,48 @@ final class ConditionView {
                     protection.shortfall(),
                     "a fault now would find the level " + protection.effective());
         }
+    }
+
+    /** False from the first mismatch on until a comparison that finds none: a disk that rotted once is not to be forgotten. */
+    private void verified() {
+        VerificationRun run = verification.lastRun();
+        Optional<Condition> before = Conditions.find(seen.before().conditions(), ConditionType.VERIFIED);
+        if (run != null && run.mismatches() > 0) {
+            boolean repaired = run.repaired().equals(run.mismatches());
+            boolean running = run.outcome() == VerificationRun.Outcome.Running;
+            put(
+                    ConditionType.VERIFIED,
+                    False,
+                    running ? Reason.MismatchFound : repaired ? Reason.MismatchRepaired : Reason.MismatchLeft,
+                    (run.found().isEmpty() ? "" : place(run.found().getFirst()) + "; ") + run.mismatches() + " in all, "
+                            + run.repaired() + " repaired from copy " + run.activeCopy());
+        } else if (run != null && run.proves()) {
+            put(
+                    ConditionType.VERIFIED,
+                    True,
+                    Reason.Identical,
+                    "no difference that arose before " + verification.identicalAsOf() + " is left");
+        } else if (before.filter(was -> was.getStatus().equals("False")).isPresent()) {
+            // A comparison that came to no end, or is under way, says nothing against what an earlier one found.
+            put(
+                    ConditionType.VERIFIED,
+                    False,
+                    Reason.valueOf(before.get().getReason()),
+                    before.get().getMessage());
+        } else if (verification.identicalAsOf() != null) {
+            put(
+                    ConditionType.VERIFIED,
+                    True,
+                    Reason.Identical,
+                    "no difference that arose before " + verification.identicalAsOf() + " is left");
+        } else {
+            put(ConditionType.VERIFIED, Unknown, Reason.NotVerified, "the copies were not compared yet");
+        }
+    }
+
+    private static String place(VerificationRun.Mismatch place) {
+        return "disk " + place.disk() + " at " + place.offset() + ": active " + place.activeHash() + ", standby "
+                + place.standbyHash();
     }
 
     private void reconciling() {

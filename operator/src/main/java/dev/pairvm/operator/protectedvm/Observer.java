@@ -7,6 +7,7 @@ import dev.pairvm.api.v1alpha1.MirroredDisk;
 import dev.pairvm.api.v1alpha1.MirroredDisk.VolumeMode;
 import dev.pairvm.api.v1alpha1.ProtectedVM;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperation;
+import dev.pairvm.api.v1alpha1.ProtectedVMOperationSpec.OperationType;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus.Phase;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus;
 import dev.pairvm.operator.desired.Labels;
@@ -40,7 +41,7 @@ import org.jspecify.annotations.Nullable;
 /** Gathers an {@link Observation} from informers and mirrors. Changes nothing, but stays in touch with the mirrors it sees. */
 final class Observer {
     private static final ProtectedVMStatus NOTHING =
-            new ProtectedVMStatus(null, null, null, null, null, null, List.of(), List.of(), null);
+            new ProtectedVMStatus(null, null, null, null, null, null, null, List.of(), List.of(), null);
     private static final String SELECTED_NODE = "volume.kubernetes.io/selected-node";
 
     private final KubernetesClient client;
@@ -243,6 +244,7 @@ final class Observer {
     private static boolean switchoverAsked(Machine machine, Context<ProtectedVM> context) {
         return context.getSecondaryResources(ProtectedVMOperation.class).stream()
                 .filter(operation -> operation.getSpec().protectedVMName().equals(machine.name()))
+                .filter(operation -> operation.getSpec().type() == OperationType.Switchover)
                 .filter(operation -> operation.getMetadata().getDeletionTimestamp() == null)
                 .anyMatch(operation -> operation.getStatus() != null
                         && (operation.getStatus().phase() == Phase.Pending

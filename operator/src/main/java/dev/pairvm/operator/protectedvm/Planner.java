@@ -118,6 +118,7 @@ public final class Planner {
         new PodPlanner(installation, next, target, draft).plan();
         new SwitchoverPlanner(next, target, draft).plan();
         new PowerPlanner(next, draft).plan();
+        new VerifyPlanner(next, draft).plan();
         copySet.discardStrays(memory);
         return draft.plan();
     }

@@ -31,6 +31,12 @@ public enum Reason {
     NoSpareNode,
     FullyRedundant,
     NotObserved,
+    // Verified
+    Identical,
+    MismatchFound,
+    MismatchRepaired,
+    MismatchLeft,
+    NotVerified,
     // Ready, Reconciling, Stalled
     Running,
     Starting,

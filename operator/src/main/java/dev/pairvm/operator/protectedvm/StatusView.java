@@ -10,6 +10,7 @@ import dev.pairvm.api.v1alpha1.ProtectedVMStatus.DiskStatus;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus.Failover;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus.LevelStatus;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus.Side;
+import dev.pairvm.api.v1alpha1.ProtectedVMStatus.Verification;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -36,6 +37,7 @@ final class StatusView {
     ProtectedVMStatus status() {
         Protection protection = Protection.of(seen);
         Optional<CopyId> active = seen.active();
+        Verification verification = VerificationView.of(seen);
         return new ProtectedVMStatus(
                 new LevelStatus(
                         seen.machine().spec().level(),
@@ -48,8 +50,9 @@ final class StatusView {
                 seen.arbiterRecord().map(arbiter -> arbiter.epoch().value()).orElse(null),
                 Protection.ifHostDiedNow(seen, protection),
                 lastFailover(),
+                verification,
                 memoryCopies(),
-                new ConditionView(seen, plan, protection).conditions(),
+                new ConditionView(seen, plan, protection, verification).conditions(),
                 seen.machine().generation());
     }
 

@@ -6,6 +6,7 @@ import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.Epoch;
 import dev.pairvm.api.mirror.MirrorReport;
+import dev.pairvm.api.v1alpha1.ProtectedVMOperationSpec.OperationType;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus.Evidence;
 import dev.pairvm.api.v1alpha1.ProtectedVMOperationStatus.Phase;
@@ -44,7 +45,9 @@ class OperationStepTest {
                 Stream.of(reports).collect(Collectors.toMap(MirrorReport::copy, report -> report)),
                 Map.of(A, "n1", B, "n2"),
                 true,
-                true);
+                true,
+                OperationType.Switchover,
+                "uid-1");
     }
 
     private static ArbiterRecord arbiter(String active, long epoch, String... inSync) {

@@ -69,6 +69,7 @@ public final class Reports {
                         "DiskFailed",
                         "flush on disk root failed with EIO; this copy is out and is never retried",
                         java.util.Map.of("disk", "root", "error", "EIO"))),
+                report.verify(),
                 report.version());
     }
 
@@ -97,6 +98,7 @@ public final class Reports {
                 List.of(new MirrorReport.Disk("root", 10L << 30, 0, 0)),
                 Optional.empty(),
                 Optional.empty(),
+                Optional.empty(),
                 "test");
     }
 
@@ -117,6 +119,7 @@ public final class Reports {
                 report.disks(),
                 report.lastTransition(),
                 report.problem(),
+                report.verify(),
                 report.version());
     }
 
@@ -137,6 +140,49 @@ public final class Reports {
                 report.disks(),
                 Optional.of(transition),
                 report.problem(),
+                report.verify(),
                 report.version());
+    }
+
+    /** The same with a comparison of the copies. */
+    public static MirrorReport with(MirrorReport report, MirrorReport.Verify verify) {
+        return new MirrorReport(
+                report.machine(),
+                report.copy(),
+                report.role(),
+                report.epoch(),
+                report.active(),
+                report.inSync(),
+                report.copyState(),
+                report.peer(),
+                report.guest(),
+                report.runner(),
+                report.arbiterReachable(),
+                report.disks(),
+                report.lastTransition(),
+                report.problem(),
+                Optional.of(verify),
+                report.version());
+    }
+
+    /** A comparison with b of 10 GiB that is under way, complete or aborted, with so many mismatches and repairs. */
+    public static MirrorReport.Verify verify(
+            String id, MirrorReport.VerifyState state, String startedAt, long mismatches, long repaired) {
+        boolean running = state == MirrorReport.VerifyState.RUNNING;
+        return new MirrorReport.Verify(
+                id,
+                state,
+                state == MirrorReport.VerifyState.ABORTED ? "the peer was lost" : "",
+                new CopyId("b"),
+                startedAt,
+                running ? Optional.empty() : Optional.of("2026-11-24T11:00:00Z"),
+                10L << 30,
+                state == MirrorReport.VerifyState.COMPLETE ? 10L << 30 : 5L << 30,
+                mismatches,
+                repaired,
+                0,
+                mismatches == 0
+                        ? List.of()
+                        : List.of(new MirrorReport.Mismatch("root", 1 << 20, 65536, "ab".repeat(32), "cd".repeat(32))));
     }
 }

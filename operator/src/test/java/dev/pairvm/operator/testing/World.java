@@ -34,7 +34,7 @@ public final class World {
     private Memory memory = Memory.FRESH;
     private ArbiterFact arbiter = new ArbiterFact.Missing();
     private ProtectedVMStatus before =
-            new ProtectedVMStatus(null, null, null, null, null, null, List.of(), List.of(), null);
+            new ProtectedVMStatus(null, null, null, null, null, null, null, List.of(), List.of(), null);
     private boolean switchover;
     private final Map<String, NodeFact> nodes = new TreeMap<>();
     private final Map<CopyId, PodFact> pods = new HashMap<>();

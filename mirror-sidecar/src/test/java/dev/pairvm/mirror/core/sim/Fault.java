@@ -33,6 +33,9 @@ enum Fault {
     RECORD_EDITED(4),
     HAND_OVER_ORDER(1),
     LEAVE_ORDER(2),
+    VERIFY_ORDER(2),
+    /** A few cells of one copy change by themselves, and no error says so. */
+    SILENT_ROT(6),
     SLOW_DISK(1),
     /** Nothing comes back from a disk for up to five seconds. */
     DISK_STALL(2),

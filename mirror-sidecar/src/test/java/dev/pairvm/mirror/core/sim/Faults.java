@@ -159,6 +159,10 @@ final class Faults {
             case LEAVE_ORDER -> {
                 return order(node, new Event.LeaveRequested(sim.another(node).copy));
             }
+            case VERIFY_ORDER -> {
+                return order(node, new Event.VerifyRequested());
+            }
+            case SILENT_ROT -> sim.rot.strike(node);
             case SLOW_DISK -> {
                 sim.slowDisk = node;
                 world.afterMillis(world.between(100, 2000), () -> sim.slowDisk = null);

@@ -8,6 +8,7 @@ import dev.pairvm.mirror.core.Event;
 import dev.pairvm.mirror.core.Mutants;
 import dev.pairvm.mirror.core.PairCore;
 import dev.pairvm.mirror.core.Role;
+import dev.pairvm.mirror.core.VerifyRun;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -30,6 +31,8 @@ final class Sim {
     private static final long ANSWER_MILLIS = 12_000;
 
     private static final long HAND_OVER_MILLIS = 3_000;
+    /** A dozen ranges, and a repair of some of them. */
+    private static final long VERIFY_MILLIS = 4_000;
 
     final World world;
     private final Mutants mutant;
@@ -50,6 +53,7 @@ final class Sim {
     final SimOperator operator;
     final Faults faults;
     final DiskFaults diskFaults;
+    final Rot rot;
     boolean calm;
     boolean slowLink;
     boolean diskErrors;
@@ -80,6 +84,7 @@ final class Sim {
         arbiter = new SimArbiter(world, nodes.get(0).copy, invariants::recordChanged);
         net = new SimNet(this);
         diskFaults = new DiskFaults(world);
+        rot = new Rot(this);
         faults = new Faults(this);
         // Of its own dice nothing is taken where nothing is done.
         operator = new SimOperator(this, seed % THIRDS == 0);
@@ -150,7 +155,58 @@ final class Sim {
         if (whole()) {
             invariants.answered();
             invariants.equal();
+            verifyInCalm();
         }
+    }
+
+    /** Nobody is held up or has just been dropped, nothing failed, and the active knows the record. */
+    private boolean sound(SimNode active, SimNode standby) {
+        SimMirror mirror = active.mirror;
+        return mirror != null
+                && whole()
+                && !diskFaults.any()
+                && !diskErrorsWere
+                && net.sound(active, standby)
+                && mirror.knows(arbiter.stored)
+                && mirror.view().peer().isPresent()
+                && nodes.stream()
+                        .allMatch(node ->
+                                node.mirror != null && !node.mirror.behind() && node.diskStalledUntil < world.now());
+    }
+
+    /** With nothing wrong but rot, a verification finds what differs, and makes it as it is on the active. */
+    private void verifyInCalm() {
+        SimNode active = node(arbiter.stored.active());
+        SimNode standby = inSyncBeside(active);
+        SimMirror mirror = active.mirror;
+        if (mirror == null || !sound(active, standby)) {
+            return;
+        }
+        if (world.oneIn(4)) {
+            rot.strike(world.oneIn(2) ? active : standby);
+        }
+        long[] before = new long[oracle.size()];
+        boolean differed = false;
+        for (int cell = 0; cell < before.length; cell++) {
+            before[cell] = active.disk.read(cell);
+            differed |= before[cell] != standby.disk.read(cell);
+        }
+        mirror.deliver(new Event.VerifyRequested());
+        long until = world.now() + VERIFY_MILLIS * World.MILLI;
+        while (world.now() < until && verifying(mirror)) {
+            runFor(10);
+        }
+        rot.checkFound(active, standby, before, differed, mirror.view().verify().orElseThrow());
+        if (differed) {
+            world.met(World.Branch.ROT_REPAIRED);
+        }
+    }
+
+    private static boolean verifying(SimMirror mirror) {
+        return mirror.view()
+                .verify()
+                .filter(run -> run.state() == VerifyRun.State.RUNNING)
+                .isPresent();
     }
 
     /** With nothing wrong, a planned hand-over takes place, and the pair is redundant at every moment of it. */
@@ -159,14 +215,7 @@ final class Sim {
         SimNode active = node(arbiter.stored.active());
         SimNode to = inSyncBeside(active);
         SimMirror from = active.mirror;
-        boolean settled = whole()
-                && !diskFaults.any()
-                && !diskErrorsWere
-                && net.sound(active, to)
-                && nodes.stream()
-                        .allMatch(node ->
-                                node.mirror != null && !node.mirror.behind() && node.diskStalledUntil < world.now());
-        if (!settled || from == null || !from.knows(arbiter.stored)) {
+        if (from == null || !sound(active, to)) {
             return;
         }
         handingOver = true;
@@ -221,6 +270,8 @@ final class Sim {
             world.met(World.Branch.LEFT);
         } else if (e.order() == Effect.Order.HAND_OVER && !e.refusal().isEmpty()) {
             world.met(World.Branch.HAND_OVER_LOST);
+        } else if (e.order() == Effect.Order.VERIFY) {
+            world.met(e.refusal().isEmpty() ? World.Branch.VERIFIED : World.Branch.VERIFY_CUT);
         }
     }
 

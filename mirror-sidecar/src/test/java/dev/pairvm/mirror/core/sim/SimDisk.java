@@ -65,6 +65,13 @@ final class SimDisk {
         cached.computeIfAbsent(cell, c -> new ArrayList<>(2)).add(new Cached(word, ++order));
     }
 
+    /** The cell changes by itself, cache or not. */
+    void rot(int cell, long word) {
+        visible[cell] = word;
+        stable[cell] = word;
+        cached.remove(cell);
+    }
+
     /** What a flush that begins now will make stable, by cell the last cached value. */
     Map<Integer, Long> beginFlush(int disk) {
         Map<Integer, Long> covered = new HashMap<>();

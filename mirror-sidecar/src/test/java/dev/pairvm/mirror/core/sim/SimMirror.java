@@ -317,6 +317,7 @@ final class SimMirror {
             }
             case Effect.PrepareStandbyGuest e -> {}
             case Effect.BeginHandOver e -> sim.guests.move(this);
+            case Effect.TellMismatch e -> sim.rot.checkTold(e.mismatch());
             case Effect.PublishView e -> {}
             case Effect.RaiseProblem e -> {}
             case Effect.ClearProblem e -> {}

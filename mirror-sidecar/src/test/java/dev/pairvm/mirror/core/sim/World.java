@@ -153,6 +153,10 @@ final class World {
         GUEST_SAW_AN_ERROR,
         GUEST_REBOOTED,
         KILLED_IN_PHASE,
+        MISMATCH,
+        VERIFIED,
+        VERIFY_CUT,
+        ROT_REPAIRED,
         // From here on: what only three copies come to.
         LOST_COPY_REPLACED,
         FAILED_COPY_REPLACED,

@@ -166,7 +166,24 @@ final class MirrorWatch implements AutoCloseable {
                 List.of(),
                 report.lastTransition(),
                 report.problem(),
+                report.verify().map(MirrorWatch::meaning),
                 report.version());
+    }
+
+    private static MirrorReport.Verify meaning(MirrorReport.Verify verify) {
+        return new MirrorReport.Verify(
+                verify.id(),
+                verify.state(),
+                verify.reason(),
+                verify.with(),
+                verify.startedAt(),
+                verify.endedAt(),
+                verify.bytesTotal(),
+                0,
+                verify.mismatches(),
+                verify.repaired(),
+                verify.unreadableBytes(),
+                verify.found());
     }
 
     @Override
