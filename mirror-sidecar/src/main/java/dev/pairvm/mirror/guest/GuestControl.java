@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.netty.channel.EventLoop;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -131,8 +132,10 @@ public final class GuestControl implements AutoCloseable {
             return switch (tracker.state()) {
                 case GuestState.Absent _, GuestState.Dead _ ->
                     qemu.launch(StartMode.BOOT).thenCompose(up -> letRun());
-                case GuestState.MovedAway _ ->
-                    kill().thenCompose(dead -> qemu.launch(StartMode.BOOT)).thenCompose(up -> letRun());
+                case GuestState.MovedAway _ -> bootAnew();
+                // A twin becomes the guest by ColoStandby.takeOver only; who wants a boot gets one, from the disks.
+                case GuestState.Starting starting when starting.mode() == StartMode.TWIN -> bootAnew();
+                case GuestState.Ready ready when ready.mode() == StartMode.TWIN -> bootAnew();
                 case GuestState.Starting _,
                         GuestState.Ready _,
                         GuestState.Running _,
@@ -141,6 +144,10 @@ public final class GuestControl implements AutoCloseable {
                         GuestState.Frozen _ -> qemu.ready().thenCompose(up -> letRun());
             };
         });
+    }
+
+    private CompletableFuture<Void> bootAnew() {
+        return kill().thenCompose(dead -> qemu.launch(StartMode.BOOT)).thenCompose(up -> letRun());
     }
 
     private CompletableFuture<Void> letRun() {
@@ -153,7 +160,8 @@ public final class GuestControl implements AutoCloseable {
         }
         return execute("query-status")
                 .thenCompose(status -> switch (status.path("status").asText()) {
-                    case "running" -> CompletableFuture.<@Nullable JsonNode>completedFuture(null);
+                    // "colo": in the middle of a checkpoint; to continue there would tear it.
+                    case "running", "colo" -> CompletableFuture.<@Nullable JsonNode>completedFuture(null);
                     case "postmigrate" ->
                         CompletableFuture.failedFuture(
                                 new GuestException("the guest has gone to the peer, what is left here must not run"));
@@ -215,6 +223,10 @@ public final class GuestControl implements AutoCloseable {
         return next(() -> {
             if (!qemu.hasProcess()) {
                 return CompletableFuture.failedFuture(new GuestException("there is no QEMU to reset"));
+            }
+            if (tracker.isTwin()) {
+                return CompletableFuture.failedFuture(
+                        new GuestException("a twin is not reset; its guest is elsewhere"));
             }
             thaw();
             return qemu.ready().thenCompose(up -> systemReset()).thenCompose(again -> letRun());
@@ -283,6 +295,86 @@ public final class GuestControl implements AutoCloseable {
     /** Moves the guest to the peer; see {@link MigrationSource}. Only while it runs. */
     public MigrationSource migrate() {
         return new MigrationSource(this, loop);
+    }
+
+    // --------------------------------------------------------------------------------------------------- level 3
+
+    /** Which side of level 3 the QEMU here is on. */
+    public enum ColoRole {
+        /** None. */
+        NONE,
+        /** Its guest has a twin, or had one and was not told that it is gone. */
+        ACTIVE,
+        /** It is a twin. */
+        STANDBY
+    }
+
+    /** Asks QEMU; for a mirror that was restarted and adopted it. Fails when there is none, or it is frozen. */
+    public CompletableFuture<ColoRole> coloRole() {
+        return execute("query-colo-status")
+                .thenApply(answer -> switch (answer.path("mode").asText()) {
+                    case "primary" -> ColoRole.ACTIVE;
+                    case "secondary" -> ColoRole.STANDBY;
+                    default -> ColoRole.NONE;
+                });
+    }
+
+    /**
+     * The active's side of a twinning, to be begun with {@link ColoActive#protect}.
+     *
+     * @param directory of the sockets, see {@link TwinSockets}
+     */
+    public ColoActive twinning(Path directory, ColoLimits limits, ColoActive.Listener listener) {
+        return new ColoActive(port(), new TwinSockets(directory, qemu.cards()), limits, listener);
+    }
+
+    /** The same for a QEMU found in one by a restarted mirror ({@link ColoRole#ACTIVE}): its twin is lost to it. */
+    public ColoActive foundTwinning(Path directory, ColoLimits limits, ColoActive.Listener listener) {
+        ColoActive found = twinning(directory, limits, listener);
+        found.found();
+        return found;
+    }
+
+    /**
+     * The standby's side, to be begun with {@link ColoStandby#awaitTwin}.
+     *
+     * @param directory of the sockets
+     * @param overlayBytes bound of one overlay's file, at least 1 MiB
+     */
+    public ColoStandby twin(Path directory, long overlayBytes, ColoLimits limits, ColoStandby.Listener listener) {
+        return new ColoStandby(
+                port(),
+                new TwinSockets(directory, qemu.cards()),
+                overlays(),
+                qemu.twinDisks(),
+                overlayBytes,
+                limits,
+                listener);
+    }
+
+    /**
+     * The same for a QEMU found by a restarted mirror: a twin ({@link ColoRole#STANDBY}), or one that took over and whose overlays
+     * were not committed when the mirror ended ({@link OverlayFiles#areUncommitted} and {@link ColoRole#NONE}).
+     */
+    public ColoStandby foundTwin(
+            Path directory, long overlayBytes, ColoLimits limits, ColoRole role, ColoStandby.Listener listener) {
+        ColoStandby found = twin(directory, overlayBytes, limits, listener);
+        found.found(role == ColoRole.NONE);
+        return found;
+    }
+
+    /** Where a twin's overlays lie here. */
+    public OverlayFiles overlays() {
+        return new OverlayFiles(files.overlays());
+    }
+
+    private ColoPort port() {
+        return new GuestColoPort(this, qemu, tracker, mark, loop);
+    }
+
+    /** In turn with the other operations. */
+    CompletableFuture<Void> prepareFor(StartMode mode) {
+        return next(() -> prepare(mode));
     }
 
     // ------------------------------------------------------------------------------------------------ freeze and kill

@@ -6,8 +6,9 @@ import java.nio.file.Path;
  * The directory that the mirror's and QEMU's containers share, and what lies in it. Both containers see it under the same path.
  *
  * @param directory {@code /run/pairvm} in a pod; must be short: a unix socket's path has at most 107 bytes
+ * @param overlays where a twin's overlays lie; durable, on the copy's storage, see {@link OverlayFiles}
  */
-public record GuestFiles(Path directory) {
+public record GuestFiles(Path directory, Path overlays) {
     /** Checks the length. */
     public GuestFiles {
         int longest = directory.resolve("migration.sock").toString().length();
@@ -15,6 +16,11 @@ public record GuestFiles(Path directory) {
             throw new IllegalArgumentException(
                     directory + " is too long for unix sockets in it (" + longest + " > 107)");
         }
+    }
+
+    /** Without a durable place for overlays: level 3 can not be had from here. */
+    public GuestFiles(Path directory) {
+        this(directory, directory.resolve("overlays"));
     }
 
     /** Served by the mirror: the guest's disks, one NBD export per disk. */

@@ -18,7 +18,10 @@ public sealed interface GuestState {
     /** The launcher was asked; QEMU does not answer yet. */
     record Starting(long run, StartMode mode) implements GuestState {}
 
-    /** QEMU is there and the guest has not executed an instruction: paused before boot, or waiting for a live migration. */
+    /**
+     * QEMU is there and the guest has not executed an instruction: paused before boot, or waiting for a live migration; or
+     * it is a twin ({@link StartMode#TWIN}): what executes there does not count.
+     */
     record Ready(long run, int pid, StartMode mode) implements GuestState {}
 
     /** The guest runs, as far as QEMU knows; it may be waiting for I/O. */

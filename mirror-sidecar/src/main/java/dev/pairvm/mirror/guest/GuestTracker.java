@@ -21,6 +21,8 @@ final class GuestTracker {
     private @Nullable CompletableFuture<Void> poweredOff;
     private @Nullable CompletableFuture<Void> resetDone;
     private @Nullable Consumer<String> migrationStatus;
+    private @Nullable ColoWatcher colo;
+    private boolean inColo;
     private boolean closed;
 
     GuestTracker(GuestMark mark, Consumer<GuestEvent> events) {
@@ -67,7 +69,20 @@ final class GuestTracker {
     /** A process of an earlier life of this mirror; what it is, is guessed until it can be asked. */
     void found(long run, int process) {
         pid = process;
-        state = mark.names(run) ? new GuestState.Running(run, pid) : new GuestState.Ready(run, pid, StartMode.BOOT);
+        if (mark.names(run)) {
+            state = new GuestState.Running(run, pid);
+        } else {
+            state = new GuestState.Ready(run, pid, mark.namesTwin(run) ? StartMode.TWIN : StartMode.BOOT);
+        }
+    }
+
+    /** What executes here, if anything, is not the guest. */
+    boolean isTwin() {
+        return switch (state) {
+            case GuestState.Starting starting -> starting.mode() == StartMode.TWIN;
+            case GuestState.Ready ready -> ready.mode() == StartMode.TWIN;
+            default -> false;
+        };
     }
 
     void killed() {
@@ -108,9 +123,13 @@ final class GuestTracker {
 
     /** What {@code query-status} says; QEMU's run states are in {@code qapi/run-state.json}. */
     void read(String status) {
+        if (isTwin()) {
+            nowReady(StartMode.TWIN);
+            return;
+        }
         StartMode mode = state instanceof GuestState.Starting starting ? starting.mode() : StartMode.BOOT;
         switch (status) {
-            case "running", "finish-migrate", "save-vm", "colo", "debug" -> nowRunning();
+            case "running", "finish-migrate", "save-vm", "colo", "debug" -> resumed();
             case "shutdown" -> nowOff();
             case "guest-panicked" -> nowCrashed("the guest's kernel panicked");
             case "internal-error", "io-error", "watchdog" -> nowCrashed("QEMU stopped the guest: " + status);
@@ -129,6 +148,15 @@ final class GuestTracker {
     }
 
     void heard(QmpEvent event) {
+        if (!isTwin()) {
+            follow(event);
+        }
+        if (colo != null) {
+            colo.heard(event);
+        }
+    }
+
+    private void follow(QmpEvent event) {
         switch (event.name()) {
             case "SHUTDOWN" -> {
                 // "host-signal": the container is being ended; QEMU's exit follows and says so.
@@ -137,7 +165,7 @@ final class GuestTracker {
                 }
             }
             case "RESET" -> nowReset(event.data().path("guest").asBoolean());
-            case "RESUME" -> nowRunning();
+            case "RESUME" -> resumed();
             case "GUEST_PANICKED" -> nowCrashed("the guest's kernel panicked");
             case "MIGRATION" -> {
                 if (migrationStatus != null) {
@@ -153,6 +181,13 @@ final class GuestTracker {
         state = new GuestState.Ready(run(), pid, mode);
         if (changed) {
             tell(new GuestEvent.BecameReady(mode));
+        }
+    }
+
+    /** A checkpoint lets also those processors go on whose guest is off or has panicked. */
+    private void resumed() {
+        if (!inColo || !(state instanceof GuestState.PoweredOff || state instanceof GuestState.Crashed)) {
+            nowRunning();
         }
     }
 
@@ -196,6 +231,14 @@ final class GuestTracker {
         state = new GuestState.MovedAway(run(), pid);
     }
 
+    /** The twin is the guest from now on. */
+    void tookOver(boolean crashed) {
+        nowRunning();
+        if (crashed) {
+            nowCrashed("the guest's kernel panicked");
+        }
+    }
+
     /** The guest is here, paused. */
     void arrived() {
         state = new GuestState.Ready(run(), pid, StartMode.BOOT);
@@ -223,6 +266,16 @@ final class GuestTracker {
         migrationStatus = statuses;
     }
 
+    /** Hears every event, and the end, of this QEMU. One at a time. */
+    void onColo(@Nullable ColoWatcher watcher) {
+        colo = watcher;
+    }
+
+    /** Whether resumptions are those after checkpoints. */
+    void inColo(boolean on) {
+        inColo = on;
+    }
+
     /** Whoever waits for something that this QEMU was to do waits no longer. */
     void abandon(GuestException gone) {
         CompletableFuture<Void> reset = resetDone;
@@ -230,7 +283,10 @@ final class GuestTracker {
         Consumer<String> migration = migrationStatus;
         resetDone = null;
         poweredOff = null;
+        ColoWatcher twinning = colo;
         migrationStatus = null;
+        colo = null;
+        inColo = false;
         if (reset != null) {
             reset.completeExceptionally(gone);
         }
@@ -239,6 +295,9 @@ final class GuestTracker {
         }
         if (migration != null) {
             migration.accept("failed");
+        }
+        if (twinning != null) {
+            twinning.ended(gone);
         }
     }
 

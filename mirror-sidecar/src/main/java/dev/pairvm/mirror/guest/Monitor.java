@@ -95,6 +95,13 @@ final class Monitor implements QmpListener {
                 : open.execute(command, arguments, limit);
     }
 
+    CompletableFuture<JsonNode> executeOutOfBand(String command, ObjectNode arguments, Duration limit) {
+        QmpClient open = client;
+        return open == null
+                ? CompletableFuture.failedFuture(new QmpException.Lost("QEMU's monitor is not connected"))
+                : open.executeOutOfBand(command, arguments, limit);
+    }
+
     CompletableFuture<JsonNode> execute(String command, Duration limit) {
         return execute(command, JsonNodeFactory.instance.objectNode(), limit);
     }

@@ -12,8 +12,10 @@ import java.util.regex.Pattern;
  * Turns a machine's description into QEMU's arguments. Pure: touches nothing.
  *
  * <p>Where a user's word goes into an argument it either passes a narrow pattern, or goes in as a JSON string, so that none can add
- * an option. The same description gives the same arguments on both hosts but for the accelerator and {@code -incoming}; live
- * migration depends on it.
+ * an option. The same description gives the same machine on both hosts, in each mode: only the accelerator, {@code -incoming}, and
+ * what a twin's disks stand on differ. Live migration depends on it, and that level 3 can be switched on while the guest runs: for
+ * it nothing has to be there from the start. Its filters understand the cards' virtio-net headers, so that guests keep their
+ * offloads; vhost, which would pass by the filters, is off for all.
  */
 public final class QemuCommandLine {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -112,7 +114,22 @@ public final class QemuCommandLine {
         return config.guest().firmware().uuid();
     }
 
-    /** The arguments, without the program's name; none contains a line break. */
+    /** The machine's disks, as a twin needs to know them. */
+    List<ColoStandby.Disk> twinDisks() {
+        return config.disks().stream()
+                .map(disk -> new ColoStandby.Disk(disk.name(), disk.sizeBytes()))
+                .toList();
+    }
+
+    /** How many network cards the guest has. */
+    int cards() {
+        return taps.size();
+    }
+
+    /**
+     * The arguments, without the program's name; none contains a line break. For {@link StartMode#TWIN} the overlays must exist when
+     * QEMU starts.
+     */
     public List<String> arguments(StartMode mode) {
         MirrorConfig.Guest guest = config.guest();
         List<String> all = new ArrayList<>(List.of("-name", "guest=" + config.machine(), "-uuid", uuid()));
@@ -131,7 +148,7 @@ public final class QemuCommandLine {
         all.addAll(List.of("-action", "panic=pause,shutdown=pause,reboot=reset"));
         all.addAll(List.of("-boot", "strict=on"));
         all.addAll(List.of("-qmp", "unix:" + escaped(files.qmpSocket()) + ",server=on,wait=off"));
-        disks(all);
+        disks(all, mode);
         cards(all, guest);
         all.addAll(List.of(
                 "-chardev",
@@ -141,8 +158,9 @@ public final class QemuCommandLine {
         device(all, object("driver", "pvpanic"));
         all.addAll(List.of("-object", "rng-builtin,id=rng"));
         device(all, object("driver", "virtio-rng-pci").put("id", "rngdev").put("rng", "rng"));
-        if (mode == StartMode.INCOMING) {
-            all.addAll(List.of("-incoming", "defer"));
+        switch (mode) {
+            case BOOT -> {}
+            case INCOMING, TWIN -> all.addAll(List.of("-incoming", "defer"));
         }
         return all;
     }
@@ -166,7 +184,7 @@ public final class QemuCommandLine {
         return all;
     }
 
-    private void disks(List<String> all) {
+    private void disks(List<String> all, StartMode mode) {
         // Boot order counts from 1 and may have gaps; machines that give none boot from the first disk.
         boolean ordered =
                 config.disks().stream().anyMatch(disk -> disk.bootOrder().isPresent());
@@ -178,14 +196,19 @@ public final class QemuCommandLine {
                     object("type", "unix").put("path", files.nbdSocket().toString()));
             node.put("export", disk.name())
                     .put("reconnect-delay", RECONNECT_SECONDS)
-                    .put("node-name", "disk" + i)
+                    .put("node-name", mode == StartMode.TWIN ? OverlayNodes.base(i) : OverlayNodes.top(i))
                     .put("discard", "unmap")
                     .put("detect-zeroes", "off");
             node.set("cache", JSON.createObjectNode().put("direct", false).put("no-flush", false));
             all.addAll(List.of("-blockdev", node.toString()));
+            if (mode == StartMode.TWIN) {
+                for (ObjectNode above : OverlayNodes.description(i, new OverlayFiles(files.overlays()), disk.name())) {
+                    all.addAll(List.of("-blockdev", above.toString()));
+                }
+            }
             ObjectNode device = object("driver", "virtio-blk-pci")
                     .put("id", "blk" + i)
-                    .put("drive", "disk" + i)
+                    .put("drive", OverlayNodes.top(i))
                     .put("write-cache", "on")
                     // The mirror never reports a lasting error to a guest it can still serve; if it does, the guest
                     // shall see it.

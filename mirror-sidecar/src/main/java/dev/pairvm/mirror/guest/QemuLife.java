@@ -56,6 +56,14 @@ final class QemuLife {
                 : tracker.state();
     }
 
+    int cards() {
+        return command.cards();
+    }
+
+    List<ColoStandby.Disk> twinDisks() {
+        return command.twinDisks();
+    }
+
     boolean isFrozen() {
         return frozen;
     }
@@ -297,6 +305,12 @@ final class QemuLife {
         return monitor == null
                 ? CompletableFuture.failedFuture(new GuestException("there is no QEMU to " + name))
                 : monitor.execute(name, arguments, limit);
+    }
+
+    CompletableFuture<JsonNode> executeOutOfBand(String name, ObjectNode arguments, Duration limit) {
+        return monitor == null
+                ? CompletableFuture.failedFuture(new GuestException("there is no QEMU to " + name))
+                : monitor.executeOutOfBand(name, arguments, limit);
     }
 
     /** Lets go of QEMU, which lives on. */

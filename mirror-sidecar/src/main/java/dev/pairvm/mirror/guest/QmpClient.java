@@ -27,10 +27,14 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -45,6 +49,13 @@ public final class QmpClient {
     private static final int MAX_LINE_BYTES = 1 << 20;
     /** More commands than anybody here has outstanding; a QEMU that answers none must not fill our memory. */
     private static final int MAX_OUTSTANDING = 64;
+    /** As many again, for those that are to get through when nothing else does. */
+    private static final int MAX_OUT_OF_BAND = 64;
+    /**
+     * In-band commands that QEMU has and did not answer. With eight in its queue it stops reading, and an out-of-band command behind
+     * them is not seen any more ({@code QMP_REQ_QUEUE_LEN_MAX} in QEMU's monitor).
+     */
+    private static final int MAX_AT_QEMU = 6;
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -53,12 +64,19 @@ public final class QmpClient {
     private final QmpListener listener;
     private final CompletableFuture<QmpClient> connected = new CompletableFuture<>();
     private final Map<Long, Outstanding> outstanding = new HashMap<>();
+    /** In-band commands sent and not answered, also those that nobody waits for any more. */
+    private final Set<Long> atQemu = new HashSet<>();
+
+    private final Deque<Line> waiting = new ArrayDeque<>();
+    private boolean outOfBand;
     private @Nullable Channel channel;
     private long nextId = 1;
     private boolean greeted;
     private QmpException.@Nullable Lost lost;
 
-    private record Outstanding(String command, CompletableFuture<JsonNode> answer) {}
+    private record Outstanding(String command, boolean outOfBand, CompletableFuture<JsonNode> answer) {}
+
+    private record Line(long id, byte[] bytes) {}
 
     private QmpClient(EventLoop loop, Duration limit, QmpListener listener) {
         this.loop = loop;
@@ -173,7 +191,6 @@ public final class QmpClient {
         }
         greeted = true;
         ObjectNode arguments = JSON.createObjectNode();
-        boolean outOfBand = false;
         for (JsonNode capability : greeting.path("capabilities")) {
             outOfBand |= capability.asText().equals("oob");
         }
@@ -190,7 +207,10 @@ public final class QmpClient {
     }
 
     private void answered(JsonNode message) {
-        Outstanding command = outstanding.remove(message.path("id").asLong(-1));
+        long id = message.path("id").asLong(-1);
+        atQemu.remove(id);
+        sendWaiting();
+        Outstanding command = outstanding.remove(id);
         if (command == null) {
             // The late answer to a command given up on, or an error that QEMU could not attribute; nobody waits for it.
             return;
@@ -216,17 +236,20 @@ public final class QmpClient {
         if (channel != null) {
             channel.close();
         }
-        List<Outstanding> waiting = new ArrayList<>(outstanding.values());
+        List<Outstanding> unanswered = new ArrayList<>(outstanding.values());
         outstanding.clear();
-        waiting.forEach(command -> command.answer.completeExceptionally(cause));
+        waiting.clear();
+        unanswered.forEach(command -> command.answer.completeExceptionally(cause));
         if (!connected.completeExceptionally(cause)) {
             listener.onLost(cause);
         }
     }
 
     /**
-     * Sends a command. Commands are carried out by QEMU's main loop, one after the other.
+     * Sends a command. Commands are carried out by QEMU's main loop, one after the other; some may wait here until QEMU has answered
+     * earlier ones.
      *
+     * @param limit for the answer, from now on
      * @return the {@code return} member of the answer; fails with {@link QmpException}
      */
     public CompletableFuture<JsonNode> execute(String command, ObjectNode arguments, Duration limit) {
@@ -240,9 +263,15 @@ public final class QmpClient {
 
     /**
      * Sends a command that QEMU's monitor thread carries out although its main loop hangs. Only {@code yank}, {@code
-     * migrate-pause}, {@code migrate-recover}, {@code query-yank} and a few more are allowed so.
+     * migrate-pause}, {@code migrate-recover} and {@code query-yank} are allowed so. Overtakes every in-band command.
+     *
+     * @return as {@link #execute(String, ObjectNode, Duration)}; fails at once where QEMU did not offer out-of-band commands
      */
     public CompletableFuture<JsonNode> executeOutOfBand(String command, ObjectNode arguments, Duration limit) {
+        if (lost == null && !outOfBand) {
+            return CompletableFuture.failedFuture(
+                    new QmpException.Refused(command, "CommandNotFound", "its monitor offers no out-of-band commands"));
+        }
         return send("exec-oob", command, arguments, limit);
     }
 
@@ -252,19 +281,28 @@ public final class QmpClient {
         if (gone != null) {
             return CompletableFuture.failedFuture(gone);
         }
-        if (open == null || outstanding.size() >= MAX_OUTSTANDING) {
+        boolean overtaking = how.equals("exec-oob");
+        long alike = outstanding.values().stream()
+                .filter(each -> each.outOfBand == overtaking)
+                .count();
+        if (open == null || alike >= (overtaking ? MAX_OUT_OF_BAND : MAX_OUTSTANDING)) {
             return CompletableFuture.failedFuture(
-                    new QmpException.Lost("QEMU's monitor has " + outstanding.size() + " commands unanswered"));
+                    new QmpException.Lost("QEMU's monitor has " + alike + " commands unanswered"));
         }
         long id = nextId++;
         CompletableFuture<JsonNode> answer = new CompletableFuture<>();
-        outstanding.put(id, new Outstanding(command, answer));
+        outstanding.put(id, new Outstanding(command, overtaking, answer));
         ObjectNode message = JSON.createObjectNode().put(how, command).put("id", id);
         if (!arguments.isEmpty()) {
             message.set("arguments", arguments);
         }
-        byte[] line = (message + "\n").getBytes(StandardCharsets.UTF_8);
-        open.writeAndFlush(open.alloc().buffer(line.length).writeBytes(line));
+        Line line = new Line(id, (message + "\n").getBytes(StandardCharsets.UTF_8));
+        if (overtaking) {
+            write(open, line);
+        } else {
+            waiting.add(line);
+            sendWaiting();
+        }
         Future<?> timer = loop.schedule(
                 () -> {
                     if (outstanding.remove(id) != null) {
@@ -275,6 +313,22 @@ public final class QmpClient {
                 TimeUnit.MILLISECONDS);
         answer.whenComplete((result, failure) -> timer.cancel(false));
         return answer;
+    }
+
+    private void sendWaiting() {
+        Channel open = channel;
+        while (open != null && atQemu.size() < MAX_AT_QEMU && !waiting.isEmpty()) {
+            Line next = waiting.remove();
+            // One that was given up while it waited here is not sent at all.
+            if (outstanding.containsKey(next.id)) {
+                atQemu.add(next.id);
+                write(open, next);
+            }
+        }
+    }
+
+    private static void write(Channel open, Line line) {
+        open.writeAndFlush(open.alloc().buffer(line.bytes.length).writeBytes(line.bytes));
     }
 
     /** Whether commands can be sent. */

@@ -5,5 +5,10 @@ public enum StartMode {
     /** To boot the guest when it is told to continue. */
     BOOT,
     /** To take over a guest that runs elsewhere, by live migration ({@code -incoming defer}). */
-    INCOMING
+    INCOMING,
+    /**
+     * To become the twin of a guest that runs elsewhere and goes on there (level 3): as {@code INCOMING}, with overlays between the
+     * guest's disks and this copy's. Its guest executes, but does not count until it takes over.
+     */
+    TWIN
 }

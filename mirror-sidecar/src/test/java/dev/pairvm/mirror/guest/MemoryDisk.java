@@ -7,12 +7,14 @@ import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** A disk in memory that can withhold its answers, as a mirror does whose peer or arbiter is away. */
 final class MemoryDisk implements NbdBackend {
     final byte[] bytes = new byte[1 << 20];
     private final List<Runnable> held = new ArrayList<>();
     private boolean holding;
+    private @Nullable PeerWriter peer;
 
     private void answer(NbdReply reply) {
         if (holding) {
@@ -26,6 +28,20 @@ final class MemoryDisk implements NbdBackend {
         holding = true;
     }
 
+    /** From the next write on it is answered when the peer has it too; null: by itself. On the event loop. */
+    void mirrorTo(@Nullable PeerWriter target) {
+        peer = target;
+    }
+
+    private void answerWhenMirrored(long offset, int length, NbdReply reply) {
+        PeerWriter target = peer;
+        if (target == null) {
+            answer(reply);
+        } else {
+            target.write(offset, Arrays.copyOfRange(bytes, (int) offset, (int) offset + length), () -> answer(reply));
+        }
+    }
+
     @Override
     public void read(long offset, int length, ByteBuf target, NbdReply reply) {
         target.writeBytes(bytes, (int) offset, length);
@@ -34,14 +50,15 @@ final class MemoryDisk implements NbdBackend {
 
     @Override
     public void write(long offset, ByteBuf payload, boolean fua, NbdReply reply) {
-        payload.getBytes(payload.readerIndex(), bytes, (int) offset, payload.readableBytes());
-        answer(reply);
+        int length = payload.readableBytes();
+        payload.getBytes(payload.readerIndex(), bytes, (int) offset, length);
+        answerWhenMirrored(offset, length, reply);
     }
 
     @Override
     public void zero(long offset, long length, boolean mayPunch, boolean onlyIfFast, boolean fua, NbdReply reply) {
         Arrays.fill(bytes, (int) offset, (int) (offset + length), (byte) 0);
-        answer(reply);
+        answerWhenMirrored(offset, (int) length, reply);
     }
 
     @Override

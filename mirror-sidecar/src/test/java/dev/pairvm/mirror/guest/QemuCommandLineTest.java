@@ -12,6 +12,7 @@ import dev.pairvm.api.mirror.MirrorConfig.Firmware;
 import dev.pairvm.api.mirror.MirrorConfig.Guest;
 import dev.pairvm.api.mirror.MirrorConfig.Interface;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -85,6 +86,36 @@ class QemuCommandLineTest {
         assertThat(all).noneMatch(each -> each.contains("incoming"));
         assertThat(line(plain(), List.of(ROOT), List.of("pvtap0")).arguments(StartMode.INCOMING))
                 .endsWith("-incoming", "defer");
+    }
+
+    @Test
+    void aTwinIsTheSameMachineOnOverlays() {
+        QemuCommandLine line = line(plain(), List.of(ROOT), List.of("pvtap0"));
+        List<String> boot = line.arguments(StartMode.BOOT);
+        List<String> twin = line.arguments(StartMode.TWIN);
+        assertThat(twin).endsWith("-incoming", "defer").contains("-S");
+        assertThat(devices(twin)).as("migration needs the same devices").isEqualTo(devices(boot));
+        assertThat(boot).as("level 3 can be switched on later").anyMatch(each -> each.contains("vhost=off"));
+        assertThat(twin)
+                .anyMatch(each -> each.contains("\"driver\":\"nbd\"") && each.contains("\"node-name\":\"base0\""))
+                .contains(
+                        "{\"driver\":\"file\",\"node-name\":\"hidden0-file\","
+                                + "\"filename\":\"/run/pairvm/overlays/root.hidden.qcow2\"}",
+                        "{\"driver\":\"qcow2\",\"node-name\":\"hidden0\",\"file\":\"hidden0-file\",\"backing\":\"base0\"}",
+                        "{\"driver\":\"qcow2\",\"node-name\":\"active0\",\"file\":\"active0-file\",\"backing\":\"hidden0\"}",
+                        "{\"driver\":\"replication\",\"node-name\":\"disk0\",\"mode\":\"secondary\","
+                                + "\"top-id\":\"disk0\",\"file\":\"active0\"}");
+        assertThat(boot).noneMatch(each -> each.contains("replication"));
+    }
+
+    private static List<String> devices(List<String> arguments) {
+        List<String> found = new ArrayList<>();
+        for (int i = 0; i < arguments.size(); i++) {
+            if (List.of("-device", "-netdev", "-machine", "-cpu", "-smp", "-m").contains(arguments.get(i))) {
+                found.add(arguments.get(i + 1));
+            }
+        }
+        return found;
     }
 
     @Test

@@ -90,6 +90,12 @@ final class QemuPod implements AutoCloseable {
                 List.of());
     }
 
+    /** Another guest than the usual one; at most 510 bytes of code, in hexadecimal. Before the first start. */
+    void bootSector(String hex) {
+        byte[] boot = HexFormat.of().parseHex(hex);
+        System.arraycopy(boot, 0, disk.bytes, 0, boot.length);
+    }
+
     private GuestControl newGuest() {
         return new GuestControl(command, files, loop, events::add);
     }

@@ -12,6 +12,8 @@ import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.nio.NioIoHandler;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -225,6 +227,63 @@ class QmpClientTest {
         assertThat(stop).isNotNull();
         assertThat(stop.micros()).isEqualTo(-1);
         assertThat(stop.data().isMissingNode()).isTrue();
+    }
+
+    @Test
+    void outOfBandPassesWhatHangs() throws Exception {
+        QmpClient client = connected();
+        List<CompletableFuture<JsonNode>> hanging = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            hanging.add(onLoop(() -> client.execute("query-status", LONG)));
+        }
+        CompletableFuture<JsonNode> yank =
+                onLoop(() -> client.executeOutOfBand("yank", JsonNodeFactory.instance.objectNode(), LONG));
+        for (int id = 2; id < 8; id++) {
+            assertThat(qemu.hear()).isEqualTo("{\"execute\":\"query-status\",\"id\":" + id + "}");
+        }
+        assertThat(qemu.hear())
+                .as("QEMU does not read on with eight unanswered commands")
+                .isEqualTo("{\"exec-oob\":\"yank\",\"id\":12}");
+        qemu.say("{\"return\": {}, \"id\": 12}\r\n");
+        yank.get(20, TimeUnit.SECONDS);
+        for (int id = 2; id < 12; id++) {
+            qemu.say("{\"return\": " + id + ", \"id\": " + id + "}\r\n");
+        }
+        for (int i = 0; i < 10; i++) {
+            assertThat(hanging.get(i).get(20, TimeUnit.SECONDS).asInt()).isEqualTo(i + 2);
+        }
+    }
+
+    @Test
+    void whatWasGivenUpBeforeItWasSentIsNotSent() throws Exception {
+        QmpClient client = connected();
+        for (int i = 0; i < 6; i++) {
+            onLoop(() -> client.execute("hangs", LONG));
+        }
+        fails(
+                onLoop(() -> client.execute("system_reset", SHORT)),
+                QmpException.Unanswered.class,
+                "did not answer system_reset within 100 ms");
+        onLoop(() -> client.execute("query-status", LONG));
+        for (int i = 0; i < 6; i++) {
+            assertThat(qemu.hear()).contains("hangs");
+        }
+        qemu.say("{\"return\": {}, \"id\": 2}\r\n");
+        assertThat(qemu.hear()).contains("query-status");
+    }
+
+    @Test
+    void withoutTheOfferNothingIsSentOutOfBand() throws Exception {
+        CompletableFuture<QmpClient> connecting = connecting(LONG);
+        qemu.accept();
+        qemu.say(FakeMonitor.GREETING.replace("\"oob\"", "") + "\r\n");
+        assertThat(qemu.hear()).doesNotContain("enable");
+        qemu.say("{\"return\": {}, \"id\": 1}\r\n");
+        QmpClient client = connecting.get(20, TimeUnit.SECONDS);
+        fails(
+                onLoop(() -> client.executeOutOfBand("yank", JsonNodeFactory.instance.objectNode(), LONG)),
+                QmpException.Refused.class,
+                "offers no out-of-band commands");
     }
 
     @Test

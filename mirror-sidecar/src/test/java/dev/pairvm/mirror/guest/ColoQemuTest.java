@@ -1,0 +1,363 @@
+package dev.pairvm.mirror.guest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.netty.channel.EventLoop;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Two QEMUs as a pair of level 3. The guest is a boot sector that writes its disk without end: record n, a sector full of the number
+ * n, goes to sector 8 + n mod 1024, and its serial line says {@code B} at a boot, {@code .} after 64 records and {@code E} at an
+ * error. So whichever copy is looked at, the last 1024 records must be there, each whole and none skipped.
+ */
+@Tag("qemu")
+@EnabledIf("dev.pairvm.mirror.guest.QemuPod#isPossible")
+class ColoQemuTest {
+    private static final String WRITING_GUEST =
+            "fa31c08ed88ec08ed0bc007c8816007e66c706047e00000000fbb042e8670066ff06047e"
+                    + "66a1047ebf0080b98000fc66f3ab6625ff0300006683c00866a3ac7cbea47c8a16007eb80043cd137230a0047e243f7505b02ee82c00"
+                    + "bafd03eca8017410baf803ec3c7274213c7074223c63742766b9409c0000664975fceba1b045e80300f4ebf8baf803eec3b0fee664f4"
+                    + "ba0406b80020efebd9ba0505b001eeebd18d740010000100008000000000000000000000";
+    private static final int RECORDS = 1024;
+    private static final int FIRST_SECTOR = 8;
+    private static final Duration DOWNTIME = Duration.ofMillis(100);
+    private static final Duration INTERVAL = Duration.ofMillis(200);
+
+    @TempDir
+    Path directory;
+
+    private final MultiThreadIoEventLoopGroup group = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+    private final EventLoop loop = group.next();
+    private final BlockingQueue<Object> told = new LinkedBlockingQueue<>();
+    private final String[] uuids = {
+        UUID.randomUUID().toString(), UUID.randomUUID().toString()
+    };
+    private QemuPod here;
+    private QemuPod there;
+    private SocketChannel serialHere;
+    private int sockets;
+
+    private final ColoActive.Listener active = new ColoActive.Listener() {
+        @Override
+        public void moved(ActivePhase now) {
+            told.add(now);
+        }
+
+        @Override
+        public void checkpointOverdue(Duration age) {
+            told.add(age);
+        }
+    };
+    private final ColoStandby.Listener standby = new ColoStandby.Listener() {
+        @Override
+        public void moved(StandbyPhase now) {
+            told.add(now);
+        }
+
+        @Override
+        public void overlayLarge(String disk) {
+            told.add(disk);
+        }
+    };
+
+    @BeforeEach
+    void aRunningGuest() throws Exception {
+        here = new QemuPod(Files.createDirectory(directory.resolve("a")), loop, uuids[0]);
+        there = new QemuPod(Files.createDirectory(directory.resolve("b")), loop, uuids[1]);
+        here.bootSector(WRITING_GUEST);
+        here.get(() -> here.guest.prepareStandby());
+        serialHere = here.serial();
+        here.get(() -> here.guest.startOrResume());
+        QemuPod.hear(serialHere, text -> text.contains("B."));
+    }
+
+    @AfterEach
+    void cleanUp() throws Exception {
+        serialHere.close();
+        here.close();
+        there.close();
+        group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await();
+    }
+
+    // --------------------------------------------------------------------------------------------- what the engine
+    // does
+
+    /** A twinning between two pods, begun as the engine begins it. */
+    private final class Twinning {
+        final QemuPod from;
+        final QemuPod into;
+        final ColoStandby standbySide;
+        final ColoActive activeSide;
+        final PeerWriter retargeted;
+
+        Twinning(QemuPod from, QemuPod into) throws Exception {
+            this.from = from;
+            this.into = into;
+            Path joined = Files.createDirectory(directory.resolve("s" + sockets++));
+            try (PeerWriter mirrored = new PeerWriter(into.files.nbdSocket(), "root", loop)) {
+                from.get(() -> {
+                    from.disk.mirrorTo(mirrored);
+                    System.arraycopy(from.disk.bytes, 0, into.disk.bytes, 0, into.disk.bytes.length);
+                    return CompletableFuture.completedFuture("");
+                });
+                standbySide = into.guest.twin(joined, 1 << 20, ColoLimits.DEFAULT, standby);
+                into.get(standbySide::awaitTwin);
+                retargeted = new PeerWriter(joined.resolve("disk"), "root", loop);
+                from.get(() -> {
+                    from.disk.mirrorTo(retargeted);
+                    return CompletableFuture.completedFuture("");
+                });
+                // Everything that was sent the old way has arrived there before the way is closed.
+                CompletableFuture<Void> arrived = new CompletableFuture<>();
+                mirrored.write(0, new byte[0], () -> arrived.complete(null));
+                arrived.get(20, TimeUnit.SECONDS);
+            }
+            activeSide = from.guest.twinning(joined, ColoLimits.DEFAULT, active);
+            from.get(() -> activeSide.protect(DOWNTIME, INTERVAL));
+            assertThat(activeSide.phase()).isInstanceOf(ActivePhase.Running.class);
+            assertThat(standbySide.phase()).isInstanceOf(StandbyPhase.Running.class);
+        }
+
+        long checkpoints() throws Exception {
+            return figures().completed();
+        }
+
+        Checkpoints.Figures figures() throws Exception {
+            return from.get(() -> CompletableFuture.completedFuture(activeSide.checkpoints()));
+        }
+
+        void awaitMoreCheckpoints(int count) throws Exception {
+            long before = checkpoints();
+            await().atMost(Duration.ofSeconds(60)).until(() -> checkpoints() >= before + count);
+        }
+
+        void report(String what) throws Exception {
+            Checkpoints.Figures all = figures();
+            System.out.printf(
+                    "%s: %d checkpoints, %d early, pause last %d longest %d average %d ms%n",
+                    what,
+                    all.completed(),
+                    all.early(),
+                    all.lastPause().toMillis(),
+                    all.longestPause().toMillis(),
+                    all.totalPause().toMillis() / Math.max(1, all.completed()));
+        }
+
+        /** The mirror drops the standby without draining. */
+        void drop() throws Exception {
+            from.get(() -> {
+                from.disk.mirrorTo(null);
+                return CompletableFuture.completedFuture("");
+            });
+            retargeted.close();
+        }
+    }
+
+    private <T> T awaitTold(Class<T> kind) throws Exception {
+        for (; ; ) {
+            Object next = told.poll(60, TimeUnit.SECONDS);
+            if (next == null) {
+                throw new AssertionError("no " + kind.getSimpleName());
+            }
+            if (kind.isInstance(next)) {
+                return kind.cast(next);
+            }
+        }
+    }
+
+    private static void signal(String uuid, java.util.function.Consumer<QemuProcess> signal) {
+        List<QemuProcess> found = QemuProcess.findAll(uuid);
+        assertThat(found).hasSize(1);
+        found.forEach(signal);
+        found.forEach(QemuProcess::close);
+    }
+
+    private String uuidOf(QemuPod pod) {
+        return uuids[pod == here ? 0 : 1];
+    }
+
+    /** The last record on this disk, after it was seen that all before it are there. */
+    private int checkedRecords(QemuPod pod) throws Exception {
+        byte[] disk = pod.get(() -> CompletableFuture.completedFuture(pod.disk.bytes.clone()));
+        ByteBuffer records = ByteBuffer.wrap(disk).order(ByteOrder.LITTLE_ENDIAN);
+        int last = 0;
+        for (int slot = 0; slot < RECORDS; slot++) {
+            last = Math.max(last, records.getInt((FIRST_SECTOR + slot) * 512));
+        }
+        for (int n = Math.max(1, last - RECORDS + 1); n <= last; n++) {
+            int at = (FIRST_SECTOR + n % RECORDS) * 512;
+            for (int i = 0; i < 512; i += 4) {
+                assertThat(records.getInt(at + i))
+                        .as("record %d of %d, byte %d", n, last, i)
+                        .isEqualTo(n);
+            }
+        }
+        return last;
+    }
+
+    private void awaitMoreRecords(QemuPod pod) throws Exception {
+        int before = checkedRecords(pod);
+        await().atMost(Duration.ofSeconds(60)).until(() -> checkedRecords(pod) > before + 100);
+    }
+
+    private void takeOver(Twinning twinning) throws Exception {
+        becomeGuest(twinning);
+        checkedRecords(twinning.from);
+        awaitMoreRecords(twinning.into);
+    }
+
+    private void becomeGuest(Twinning twinning) throws Exception {
+        QemuPod into = twinning.into;
+        twinning.report("before the kill");
+        try (SocketChannel serial = into.serial()) {
+            signal(uuidOf(twinning.from), QemuProcess::kill);
+            awaitTold(StandbyPhase.Severed.class);
+            twinning.drop();
+            long asked = System.nanoTime();
+            into.get(twinning.standbySide::takeOver);
+            System.out.printf("taken over in %d ms%n", TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - asked));
+            assertThat(into.state()).isInstanceOf(GuestState.Running.class);
+            into.get(twinning.standbySide::committed);
+            assertThat(twinning.standbySide.phase()).isInstanceOf(StandbyPhase.Done.class);
+            assertThat(into.guest.overlays().areUncommitted()).isFalse();
+            assertThat(QemuPod.hear(serial, text -> text.length() > 3)).doesNotContain("B", "E");
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------------------------
+    // stories
+
+    @Test
+    void theTwinGoesOnWhenTheActiveIsKilledAndIsProtectedAgain() throws Exception {
+        Twinning first = new Twinning(here, there);
+        first.awaitMoreCheckpoints(5);
+        assertThat(there.state()).as("a twin is not the guest").isInstanceOf(GuestState.Ready.class);
+        assertThat(there.state().isGuestAlive()).isFalse();
+        takeOver(first);
+        here.await(GuestEvent.QemuExited.class);
+        // The other way round, with a QEMU that was a twin itself.
+        Twinning second = new Twinning(there, here);
+        second.awaitMoreCheckpoints(5);
+        takeOver(second);
+        assertThat(here.state()).isInstanceOf(GuestState.Running.class);
+    }
+
+    @Test
+    void theGuestGoesOnAloneWhenItsTwinIsKilledOrFrozenAndLevelThreeEndsOnPurpose() throws Exception {
+        Twinning killed = new Twinning(here, there);
+        killed.awaitMoreCheckpoints(3);
+        signal(uuids[1], QemuProcess::kill);
+        awaitTold(ActivePhase.Broken.class);
+        killed.drop();
+        here.get(killed.activeSide::carryOnAlone);
+        awaitMoreRecords(here);
+        there.await(GuestEvent.QemuExited.class);
+
+        Twinning frozen = new Twinning(here, there);
+        frozen.awaitMoreCheckpoints(3);
+        signal(uuids[1], QemuProcess::stop);
+        frozen.drop();
+        long asked = System.nanoTime();
+        here.get(frozen.activeSide::carryOnAlone);
+        System.out.printf("alone after %d ms%n", TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - asked));
+        awaitMoreRecords(here);
+        there.get(frozen.standbySide::abandon);
+
+        Twinning dissolved = new Twinning(here, there);
+        dissolved.awaitMoreCheckpoints(3);
+        dissolved.report("before the end");
+        dissolved.drop(); // for want of a peer mirror here, to nobody
+        here.get(dissolved.activeSide::dissolve);
+        there.get(dissolved.standbySide::abandon);
+        awaitMoreRecords(here);
+        assertThat(here.state()).isInstanceOf(GuestState.Running.class);
+        assertThat(there.state()).isInstanceOf(GuestState.Dead.class);
+        there.get(() -> there.guest.prepareStandby());
+        MigrationTarget target = there.get(() -> there.guest.prepareIncoming());
+        MigrationSource source = here.guest.migrate();
+        here.get(() -> source.start(target.socket(), DOWNTIME, Duration.ofSeconds(60)));
+        here.get(source::cancel);
+    }
+
+    @Test
+    void aStandbyThatIsKilledWhileMemoryMovesCostsNothing() throws Exception {
+        ColoStandby waiting = there.guest.twin(directory.resolve("s"), 1 << 20, ColoLimits.DEFAULT, standby);
+        Files.createDirectory(directory.resolve("s"));
+        there.get(waiting::awaitTwin);
+        ColoActive begun = here.guest.twinning(directory.resolve("s"), ColoLimits.DEFAULT, active);
+        CompletableFuture<Void> protecting = here.on(() -> begun.protect(DOWNTIME, INTERVAL));
+        awaitTold(ActivePhase.MovingMemory.class);
+        there.get(waiting::abandon);
+        assertThatThrownBy(() -> protecting.get(60, TimeUnit.SECONDS)).hasMessageContaining("level 3 did not begin");
+        assertThat(begun.phase())
+                .isInstanceOfSatisfying(
+                        ActivePhase.Ended.class,
+                        ended -> assertThat(ended.outcome()).isEqualTo(ActivePhase.Outcome.ALONE));
+        awaitMoreRecords(here);
+        assertThatThrownBy(() -> there.get(waiting::takeOver)).hasMessageContaining("no whole twin");
+        assertThat(there.guest.overlays().areUncommitted()).isFalse();
+    }
+
+    @Test
+    void aCrashIsTheGuestsNotTheHosts() throws Exception {
+        Twinning twinning = new Twinning(here, there);
+        QemuPod.say(serialHere, "c");
+        here.await(GuestEvent.Crashed.class);
+        twinning.awaitMoreCheckpoints(3);
+        assertThat(here.state()).as("a checkpoint cures nobody").isInstanceOf(GuestState.Crashed.class);
+        assertThat(there.events)
+                .as("the twin's crash is nobody's business")
+                .noneMatch(GuestEvent.Crashed.class::isInstance);
+        here.get(() -> here.guest.reset());
+        QemuPod.hear(serialHere, text -> text.contains("B."));
+        twinning.awaitMoreCheckpoints(3);
+        QemuPod.say(serialHere, "r");
+        here.await(GuestEvent.Rebooted.class);
+        QemuPod.hear(serialHere, text -> text.contains("B."));
+        twinning.awaitMoreCheckpoints(3);
+        becomeGuest(twinning);
+    }
+
+    @Test
+    void aRestartedMirrorKnowsATwinFromAGuest() throws Exception {
+        Twinning twinning = new Twinning(here, there);
+        assertThat(there.restartMirror())
+                .isInstanceOfSatisfying(
+                        GuestState.Ready.class,
+                        ready -> assertThat(ready.mode()).isEqualTo(StartMode.TWIN));
+        assertThat(there.get(() -> there.guest.coloRole())).isEqualTo(GuestControl.ColoRole.STANDBY);
+        assertThat(here.restartMirror()).isInstanceOf(GuestState.Running.class);
+        assertThat(here.get(() -> here.guest.coloRole())).isEqualTo(GuestControl.ColoRole.ACTIVE);
+        Path joined = twinning.retargeted == null ? directory : directory.resolve("s0");
+        ColoActive found = here.get(
+                () -> CompletableFuture.completedFuture(here.guest.foundTwinning(joined, ColoLimits.DEFAULT, active)));
+        twinning.drop();
+        here.get(found::carryOnAlone);
+        awaitMoreRecords(here);
+        ColoStandby left = there.get(() -> CompletableFuture.completedFuture(
+                there.guest.foundTwin(joined, 1 << 20, ColoLimits.DEFAULT, GuestControl.ColoRole.STANDBY, standby)));
+        there.get(left::takeOver);
+        assertThat(there.restartMirror()).isInstanceOf(GuestState.Running.class);
+    }
+}
