@@ -87,6 +87,13 @@ public final class InMemoryArbiter implements Arbiter {
             lease = null;
         }
 
+        /** Somebody put this record there by hand, or from a backup; the object stays the same. */
+        public synchronized void restore(ArbiterRecord record) {
+            LeaseDocument now = lease;
+            LeaseDocument first = LeaseDocument.create("pairvm-test", "00000000-0000-4000-8000-000000000001", record);
+            lease = first.withVersion(after(now == null ? "1000000" : now.version()));
+        }
+
         /** Applies or refuses. */
         public synchronized CasResult compareAndSwap(String expectedVersion, ArbiterRecord next) {
             if (lease == null) {

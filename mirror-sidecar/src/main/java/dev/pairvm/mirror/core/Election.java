@@ -35,6 +35,7 @@ final class Election {
     }
 
     void won(CasDesk.Kind kind, ArbiterRecord arbiter) {
+        side.problems.clear(Problem.Kind.ARBITER_ROLLBACK);
         Lead leading = at.lead;
         switch (kind) {
             case PROMOTE -> {
@@ -77,6 +78,7 @@ final class Election {
     void observed(ArbiterRecord arbiter, boolean moved, long readToken) {
         Lead leading = at.lead;
         if (leading != null) {
+            side.problems.clear(Problem.Kind.ARBITER_ROLLBACK);
             if (moved && !arbiter.active().equals(side.self())) {
                 stepDown(leading, true);
             } else if (moved) {
@@ -139,6 +141,7 @@ final class Election {
                     "this copy has seen epoch " + durable.maxEpochSeen() + ", the record says " + arbiter.epoch());
             return;
         }
+        side.problems.clear(Problem.Kind.ARBITER_ROLLBACK);
         if (arbiter.active().equals(side.self())) {
             startIfPossible();
             return;

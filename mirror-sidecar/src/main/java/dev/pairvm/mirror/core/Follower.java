@@ -155,6 +155,7 @@ final class Follower {
         if (from == link && m.session() == session && m.epoch() > epoch) {
             epoch = m.epoch();
             side.superblock.change(durable -> durable.seen(m.arbiter().epoch()), () -> {});
+            side.problems.clear(Problem.Kind.ARBITER_ROLLBACK);
             if (m.arbiter().inSync().contains(side.self())) {
                 side.out.emit(new Effect.PrepareStandbyGuest());
             }

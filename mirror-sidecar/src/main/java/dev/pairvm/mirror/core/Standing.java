@@ -59,6 +59,8 @@ final class Standing implements CasDesk.Listener {
             side.problems.raise(
                     Problem.Kind.FOREIGN_DISK,
                     "The volume holds copy " + found.copy() + " of machine " + found.machineUid()
+                            + ", but this is copy "
+                            + side.self() + " of machine " + side.config.machineUid()
                             + "; mount the right one, or wipe it to have it filled anew.",
                     Map.of("copy", found.copy().value(), "machineUid", found.machineUid()));
         }

@@ -7,6 +7,7 @@ import dev.pairvm.mirror.core.Message;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.EventLoop;
+import java.util.ArrayDeque;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,7 @@ final class InProcessLink {
     private final End a = new End();
     private final End b = new End();
     private boolean up;
+    private int connections;
 
     InProcessLink(EventLoop loop, CopyId first, CopyId second) {
         this.loop = loop;
@@ -37,6 +39,7 @@ final class InProcessLink {
 
     void connect() {
         up = true;
+        connections++;
         a.engine().post(new Event.LinkUp(b.own));
         b.engine().post(new Event.LinkUp(a.own));
     }
@@ -66,6 +69,8 @@ final class InProcessLink {
         private long heardSentAt;
         private long lastGranted;
         private int holding;
+        private boolean held;
+        private final ArrayDeque<Runnable> waiting = new ArrayDeque<>();
 
         void engine(MirrorEngine engine) {
             engineOrNothing = engine;
@@ -77,6 +82,14 @@ final class InProcessLink {
                 throw new IllegalStateException("no engine at " + own);
             }
             return engine;
+        }
+
+        /** Frames of this end wait from now, beacons do not; or go on, in order. On the loop. */
+        void hold(boolean hold) {
+            held = hold;
+            while (!held && !waiting.isEmpty()) {
+                loop.execute(waiting.remove());
+            }
         }
 
         private void down(Cause cause) {
@@ -108,15 +121,21 @@ final class InProcessLink {
                             .directBuffer(payload.readableBytes())
                             .writeBytes(payload.duplicate());
             holding++;
-            loop.execute(() -> {
+            int of = connections;
+            Runnable arrive = () -> {
                 holding--;
-                if (up) {
+                if (up && of == connections) {
                     other.engine().postFrame(own, message, copy);
                 }
                 if (copy != null) {
                     copy.release();
                 }
-            });
+            };
+            if (held) {
+                waiting.add(arrive);
+            } else {
+                loop.execute(arrive);
+            }
         }
 
         @Override

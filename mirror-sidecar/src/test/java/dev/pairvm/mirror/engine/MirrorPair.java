@@ -11,6 +11,7 @@ import dev.pairvm.mirror.core.CoreConfig;
 import dev.pairvm.mirror.core.CoreView;
 import dev.pairvm.mirror.core.Event;
 import dev.pairvm.mirror.core.PairCore;
+import dev.pairvm.mirror.core.Role;
 import dev.pairvm.mirror.core.Superblock;
 import dev.pairvm.mirror.nbd.NbdBackend;
 import dev.pairvm.mirror.nbd.NbdError;
@@ -46,16 +47,22 @@ final class MirrorPair implements AutoCloseable {
     private final MultiThreadIoEventLoopGroup group = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
     private final EventLoop loop = group.next();
     final InProcessLink link = new InProcessLink(loop, A, B);
-    private final InMemoryArbiter.Store store = new InMemoryArbiter.Store(provisioned());
-    final InMemoryArbiter arbiterOfA = new InMemoryArbiter(store, loop);
-    final InMemoryArbiter arbiterOfB = new InMemoryArbiter(store, loop);
+    final InMemoryArbiter.Store store;
+    final InMemoryArbiter arbiterOfA;
+    final InMemoryArbiter arbiterOfB;
+    private final Terms terms;
     final Side a;
     final Side b;
 
     /** One mirror of the pair. */
     record Side(IoWorkers workers, CopyStore store, MirrorEngine engine, NbdBackend disk) {}
 
-    private static ArbiterRecord provisioned() {
+    /** What is particular to a pair's machine. */
+    record Terms(String machineUid, boolean suspendOnSlowPeer, MirrorConfig.Timing timing, CoreConfig.Waits waits) {
+        static final Terms USUAL = new Terms("uid-1", false, MirrorConfig.Timing.DEFAULT, CoreConfig.Waits.DEFAULT);
+    }
+
+    static ArbiterRecord provisioned() {
         return new ArbiterRecord(
                 ArbiterRecord.PROVISIONED,
                 A,
@@ -82,10 +89,39 @@ final class MirrorPair implements AutoCloseable {
     /** Like the other, with stores of another make. */
     MirrorPair(MirrorConfig.Disk diskOfA, MirrorConfig.Disk diskOfB, MirrorConfig.Timing timing, Opening opening)
             throws Exception {
-        a = start(A, link.first(), diskOfA, timing, opening);
-        b = start(B, link.second(), diskOfB, timing, opening);
+        this(
+                diskOfA,
+                diskOfB,
+                new Terms("uid-1", false, timing, CoreConfig.Waits.DEFAULT),
+                new InMemoryArbiter.Store(provisioned()),
+                opening);
         onLoop(link::connect);
+        awaitWhole();
+    }
+
+    /** Starts both against an arbiter that was there before; they do not meet before the link is connected. */
+    MirrorPair(
+            MirrorConfig.Disk diskOfA,
+            MirrorConfig.Disk diskOfB,
+            Terms terms,
+            InMemoryArbiter.Store store,
+            Opening opening)
+            throws Exception {
+        this.terms = terms;
+        this.store = store;
+        arbiterOfA = new InMemoryArbiter(store, loop);
+        arbiterOfB = new InMemoryArbiter(store, loop);
+        a = start(A, link.first(), diskOfA, opening);
+        b = start(B, link.second(), diskOfB, opening);
+    }
+
+    void awaitWhole() {
         await("the pair is whole").atMost(LIMIT).until(() -> record().inSync().size() == 2);
+    }
+
+    /** Waits until this side has the role. */
+    void awaitRole(Side side, Role role) {
+        await("the role is " + role).atMost(LIMIT).until(() -> view(side).role() == role);
     }
 
     @Override
@@ -112,20 +148,18 @@ final class MirrorPair implements AutoCloseable {
         return loop;
     }
 
-    private Side start(
-            CopyId copy, InProcessLink.End end, MirrorConfig.Disk disk, MirrorConfig.Timing timing, Opening opening)
-            throws Exception {
+    private Side start(CopyId copy, InProcessLink.End end, MirrorConfig.Disk disk, Opening opening) throws Exception {
         IoWorkers workers = IoWorkers.forDisks(1);
         CopyStore store = opening.open(copy, disk, workers, loop);
         CoreConfig config = new CoreConfig(
-                "uid-1",
+                terms.machineUid(),
                 copy,
                 List.of(disk.sizeBytes()),
-                timing,
-                false,
+                terms.timing(),
+                terms.suspendOnSlowPeer(),
                 CoreConfig.DEFAULT_HOT_EXTENTS,
                 new Random().nextLong() | 1,
-                CoreConfig.Waits.DEFAULT);
+                terms.waits());
         MirrorEngine[] engine = new MirrorEngine[1];
         DisksOnly nobody = new DisksOnly(event -> engine[0].post(event));
         GuestRequests requests = new GuestRequests();

@@ -220,12 +220,14 @@ final class ConditionView {
     }
 
     private void arbiterReachable() {
-        if (plan.stuck().isPresent() && plan.stuck().get().reason() == Reason.ArbiterLost) {
+        Optional<Plan.Doing> useless = plan.stuck()
+                .filter(doing -> doing.reason() == Reason.ArbiterLost || doing.reason() == Reason.ArbiterRolledBack);
+        if (useless.isPresent()) {
             put(
                     ConditionType.ARBITER_REACHABLE,
                     False,
-                    Reason.ArbiterLost,
-                    plan.stuck().get().message());
+                    useless.get().reason(),
+                    useless.get().message());
             return;
         }
         switch (seen.arbiter()) {

@@ -85,6 +85,19 @@ public record Observation(
         return (arbiter instanceof ArbiterFact.Missing && memory.lease().isPresent()) || arbiterReplaced();
     }
 
+    /**
+     * What a mirror says of a record that is older than what its disks have seen: somebody put an earlier Lease back. Only a mirror can
+     * know, for its read passes by every cache.
+     */
+    public Optional<String> arbiterRolledBack() {
+        return memory.copies().stream()
+                .flatMap(copy -> report(copy).stream())
+                .flatMap(report -> report.problem().stream()
+                        .filter(problem -> problem.reason().equals("ArbiterRollback"))
+                        .map(problem -> "copy " + report.copy() + " says: " + problem.message()))
+                .findFirst();
+    }
+
     /** The active copy, by the arbiter. */
     public Optional<CopyId> active() {
         return arbiterRecord().map(ArbiterRecord::active);

@@ -50,6 +50,17 @@ public final class Planner {
                                     + "delete this ProtectedVM and make a new one from the claim of the copy that you trust")
                     .plan();
         }
+        Optional<String> rolledBack = seen.arbiterRolledBack();
+        if (rolledBack.isPresent()) {
+            // What such a record does not list may be the very copy that is current: nothing is changed by it, least of
+            // all deleted.
+            return draft.stuck(
+                            Reason.ArbiterRolledBack,
+                            "Lease " + seen.machine().leaseName() + " is older than the machine's disks; "
+                                    + rolledBack.get())
+                    .lookAgain(SOON)
+                    .plan();
+        }
         return switch (seen.arbiter()) {
             case ArbiterFact.Damaged damaged ->
                 draft.stuck(Reason.ArbiterDamaged, damaged.why())

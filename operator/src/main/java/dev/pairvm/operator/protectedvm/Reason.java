@@ -14,6 +14,7 @@ public enum Reason {
     Reachable,
     ArbiterLost,
     ArbiterDamaged,
+    ArbiterRolledBack,
     ArbiterNotProvisioned,
     MirrorCannotReachArbiter,
     // Paired, InSync, Redundant, level

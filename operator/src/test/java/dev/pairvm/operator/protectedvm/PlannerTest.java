@@ -87,6 +87,24 @@ class PlannerTest {
         assertThat(plan.stuck()).map(Plan.Doing::reason).contains(Reason.ArbiterLost);
     }
 
+    /** By the record that came back b is out of the pair, which it is not. */
+    @Test
+    void nothingIsDoneByALeaseThatIsOlderThanTheDisks() {
+        World world =
+                World.running().arbiter("a", 2, "a").says(Reports.arbiterRolledBack(Reports.standby("b", 4, "a")));
+        Plan plan = plan(world);
+
+        assertThat(plan.actions()).isEmpty();
+        assertThat(plan.stuck()).map(Plan.Doing::reason).contains(Reason.ArbiterRolledBack);
+        assertThat(new StatusView(world.seen(), plan).status().conditions())
+                .filteredOn(condition -> condition.getType().equals("ArbiterReachable"))
+                .singleElement()
+                .satisfies(condition -> {
+                    assertThat(condition.getReason()).isEqualTo("ArbiterRolledBack");
+                    assertThat(condition.getMessage()).contains("copy b says").contains("epoch went from 4 to 2");
+                });
+    }
+
     @Test
     void aClaimOfAnEarlierMachineIsNotTakenOver() {
         Plan plan = plan(new World().stranger("orders-a-root"));

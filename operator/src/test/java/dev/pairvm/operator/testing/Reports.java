@@ -51,6 +51,27 @@ public final class Reports {
 
     /** The same of a copy whose disk failed. */
     public static MirrorReport diskFailed(MirrorReport report) {
+        return says(
+                report,
+                MirrorReport.CopyState.FAILED,
+                new MirrorReport.Problem(
+                        "DiskFailed",
+                        "flush on disk root failed with EIO; this copy is out and is never retried",
+                        java.util.Map.of("disk", "root", "error", "EIO")));
+    }
+
+    /** The same with a record that is older than what this copy has seen. */
+    public static MirrorReport arbiterRolledBack(MirrorReport report) {
+        return says(
+                report,
+                report.copyState(),
+                new MirrorReport.Problem(
+                        "ArbiterRollback",
+                        "The arbiter record was restored from an older state (epoch went from 4 to 2)",
+                        java.util.Map.of()));
+    }
+
+    private static MirrorReport says(MirrorReport report, MirrorReport.CopyState state, MirrorReport.Problem problem) {
         return new MirrorReport(
                 report.machine(),
                 report.copy(),
@@ -58,17 +79,14 @@ public final class Reports {
                 report.epoch(),
                 report.active(),
                 report.inSync(),
-                MirrorReport.CopyState.FAILED,
+                state,
                 report.peer(),
                 report.guest(),
                 report.runner(),
                 report.arbiterReachable(),
                 report.disks(),
                 report.lastTransition(),
-                Optional.of(new MirrorReport.Problem(
-                        "DiskFailed",
-                        "flush on disk root failed with EIO; this copy is out and is never retried",
-                        java.util.Map.of("disk", "root", "error", "EIO"))),
+                Optional.of(problem),
                 report.verify(),
                 report.version());
     }
