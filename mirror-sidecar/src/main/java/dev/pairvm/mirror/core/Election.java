@@ -230,7 +230,7 @@ final class Election {
         switch (kind) {
             case START -> at.ifLeading(Lead::start);
             case HAND_OVER -> at.ifLeading(l -> l.handOver().again());
-            case WITHOUT_DISK, FAIL_OVER -> at.ifLeading(Lead::goOnWithoutDisk);
+            case WITHOUT_DISK, FAIL_OVER -> at.ifLeading(l -> l.disk().goOnWithout());
             // These are wished again by the tick, or by the read, if what they need is still so.
             // A shrink may have been wished to settle a hand-over whose peer was lost; that is dead with it.
             case SHRINK -> at.ifLeading(l -> l.handOver().again());

@@ -99,7 +99,7 @@ final class Followed {
             attach(candidate, Message.AttachKind.RECONCILE);
         } else if (lead.withoutDisk()) {
             // This side has nothing to compare it with and nothing to go on with: the last copy runs its guest itself.
-            lead.failOver();
+            lead.disk().failOver();
         } else {
             // Its cache may be lost, or its volume was replaced: it is listed but not equal, so it goes out before it
             // comes in.

@@ -226,7 +226,7 @@ final class GuestIo {
             fail(op);
             return true;
         }
-        if (!lead.diskFailed() && (badPlaces.hopeless(op) || !lead.peerAnswersReads())) {
+        if (!lead.diskFailed() && (badPlaces.hopeless(op) || !lead.disk().peerAnswersReads())) {
             hopeless.run();
         }
         op.repair = !lead.diskFailed();

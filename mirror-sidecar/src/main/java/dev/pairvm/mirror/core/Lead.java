@@ -14,9 +14,6 @@ import org.jspecify.annotations.Nullable;
  * follows it is {@link Followed}'s matter, the guest's requests {@link GuestIo}'s.
  */
 final class Lead {
-    /** An operation of the local store that takes longer puts the copy out, if a peer has everything. */
-    static final long STUCK_NANOS = 5_000_000_000L;
-
     private final Side side;
     private final Effect.StartCause cause;
     private final DirtyMap dirty;
@@ -24,6 +21,7 @@ final class Lead {
     private final Followed followed;
     private final HandOver handOver;
     private final Verify verify;
+    private final OwnDisk disk;
     /**
      * The others were out before this side led. If its own superblock does not know of that, it was a standby whose active served from it
      * without a disk: no log and no bitmap names what that active's copy has missed, so nobody is filled by halves.
@@ -39,9 +37,6 @@ final class Lead {
     private boolean ready;
     private boolean serving;
     private boolean started;
-    private boolean diskFailed;
-    /** The record says that this side's copy is out while it stays the active. */
-    private boolean withoutDisk;
 
     private boolean over;
     private long awaitUntil;
@@ -61,6 +56,7 @@ final class Lead {
         this.io = new GuestIo(side.config, side.out, side.rules, this, dirty, side.localWrites, side.held);
         this.followed = new Followed(side, this);
         this.handOver = new HandOver(side, this);
+        this.disk = new OwnDisk(side, this);
         this.verify = new Verify(side, this);
         this.lineage = side.superblock.durable().lineage();
         for (DirtyMask mask : side.foundDirty) {
@@ -108,9 +104,7 @@ final class Lead {
             case WITHOUT_DISK -> servesFromPeer(arbiter);
             case HAND_OVER, FAIL_OVER -> throw new ProtocolBugException("handed over leads no more");
         }
-        if (diskFailed && !withoutDisk) {
-            goOnWithoutDisk();
-        }
+        disk.won();
         side.publish();
     }
 
@@ -119,7 +113,7 @@ final class Lead {
      * durable first, for its copy counts for nothing any more.
      */
     private void servesFromPeer(ArbiterRecord arbiter) {
-        withoutDisk = true;
+        disk.isOut();
         followed.tell(arbiter);
         settle(() -> {}, () -> {
             io.localDiskGone();
@@ -171,7 +165,7 @@ final class Lead {
     private void settle(Runnable inMemory, Runnable then) {
         settling = true;
         inMemory.run();
-        if (diskFailed) {
+        if (disk.failed()) {
             // What this copy says of itself no longer counts, and its device may take nothing more.
             settling = false;
             then.run();
@@ -232,11 +226,25 @@ final class Lead {
 
     /** Whether requests may begin and be answered: not while the record still counts a copy that has failed. */
     boolean serving() {
-        return serving && (!diskFailed || withoutDisk);
+        return serving && (!disk.failed() || disk.out());
     }
 
+    boolean diskFailed() {
+        return disk.failed();
+    }
+
+    /** Whether the record says that this side's copy is out while it stays the active. */
     boolean withoutDisk() {
-        return withoutDisk;
+        return disk.out();
+    }
+
+    OwnDisk disk() {
+        return disk;
+    }
+
+    /** Whether the record is known to name this side in its epoch. */
+    boolean elected() {
+        return elected;
     }
 
     /** The follower, if the record lists it in sync: it holds every acknowledged write. */
@@ -307,7 +315,7 @@ final class Lead {
 
     /** Whether a request may be finished that no other copy confirmed. If so, it is: a peer that comes back has missed it. */
     boolean acknowledgesAlone() {
-        boolean may = alone() && !diskFailed && (!settling || !side.rules.unconfirmedShrinkCounts());
+        boolean may = alone() && !disk.failed() && (!settling || !side.rules.unconfirmedShrinkCounts());
         if (may) {
             followed.joining().wentOnWithout();
         }
@@ -322,7 +330,7 @@ final class Lead {
     void serveIfAllowed() {
         if (!ready
                 || settling
-                || diskFailed && !withoutDisk
+                || disk.failed() && !disk.out()
                 || over
                 || handOver.deciding()
                 || !hasLeave()
@@ -388,7 +396,7 @@ final class Lead {
             return;
         }
         followed.tick();
-        judgeDisk();
+        disk.judge();
         boolean waited = ready || side.out.now() >= awaitUntil;
         if (waited && !ready && attachedLink() != null && side.out.now() >= reconcileUntil) {
             followed.lose("comparing takes too long; it is filled while the guest runs instead");
@@ -404,22 +412,9 @@ final class Lead {
         verify.tick();
     }
 
-    /**
-     * A device that does not answer is as good as broken while another has everything. Without one the guest waits: there is nothing to
-     * gain. What it still has under way may land late; nothing is filled from or into this copy in this life any more.
-     */
-    private void judgeDisk() {
-        if (serving() && !diskFailed && inSyncLink() != null && peerAnswersReads()) {
-            DiskFault stuck = io.stuck(STUCK_NANOS);
-            if (stuck != null) {
-                failDisk(stuck);
-            }
-        }
-    }
-
     /** Asks the arbiter to go on without the others. */
     void wishShrink() {
-        if (side.desk.wished() != CasDesk.Kind.SHRINK && !diskFailed) {
+        if (side.desk.wished() != CasDesk.Kind.SHRINK && !disk.failed()) {
             side.desk.wish(CasDesk.Kind.SHRINK, side.self(), new TreeSet<>(java.util.Set.of(side.self())));
         }
     }
@@ -440,70 +435,6 @@ final class Lead {
             side.out.emit(new Effect.RenewGate(gateUntil));
         }
         side.desk.wish(CasDesk.Kind.GROW, side.self(), both);
-    }
-
-    boolean diskFailed() {
-        return diskFailed;
-    }
-
-    /**
-     * This copy is out: a write or flush failed, or too many reads. Never retried. From now nothing begins and nothing is answered until
-     * the record says so too; then the in-sync peer serves the guest through this side. Without one the guest stays suspended, for a
-     * stale copy must not be started.
-     */
-    void failDisk(DiskFault fault) {
-        if (diskFailed) {
-            return;
-        }
-        diskFailed = true;
-        side.failDisk(fault);
-        verify.diskFailed();
-        if (alone()) {
-            stopServing();
-            side.guest.freeze();
-        }
-        goOnWithoutDisk();
-        if (!side.rules.recordsFailedCopy() && !alone()) {
-            withoutDisk = true;
-            io.localDiskGone();
-        }
-        side.publish();
-    }
-
-    /**
-     * Asks the arbiter to take this failed copy out. A guest that runs stays where it is and is served by the peer: it sees nothing. One
-     * that was not served yet starts there.
-     *
-     * <p>Safety: the set that is asked for is the record's without this side, so every copy in it holds every acknowledged write; and no
-     * request is finished until the change is known to be applied, for until then this side's copy counts.
-     */
-    void goOnWithoutDisk() {
-        ArbiterRecord arbiter = side.desk.known();
-        if (arbiter == null || withoutDisk) {
-            return;
-        }
-        TreeSet<CopyId> rest = new TreeSet<>(arbiter.inSync());
-        rest.remove(side.self());
-        if (!rest.isEmpty() && elected) {
-            if (ready && peerAnswersReads()) {
-                side.desk.wish(CasDesk.Kind.WITHOUT_DISK, side.self(), rest);
-            } else {
-                side.desk.wish(CasDesk.Kind.FAIL_OVER, rest.first(), rest);
-            }
-        }
-    }
-
-    /** False only if the follower is of a release that can not be asked: then the guest has to start there. */
-    boolean peerAnswersReads() {
-        Link link = attachedLink();
-        return link == null || link.answersReads;
-    }
-
-    /** Asks the arbiter to make the last copy in sync the active, in place of this side, which has none. */
-    void failOver() {
-        if (side.desk.wished() != CasDesk.Kind.FAIL_OVER && !others().isEmpty()) {
-            side.desk.wish(CasDesk.Kind.FAIL_OVER, others().first(), new TreeSet<>(others()));
-        }
     }
 
     /** The end of this leadership: another leads, or this side must begin again. */

@@ -93,13 +93,13 @@ final class StoreAnswers {
 
     private static void failed(Lead leading, Event.LocalFailed failed, DiskFault fault) {
         if (failed.kind() != Event.LocalFailed.Kind.READ) {
-            leading.failDisk(fault);
+            leading.disk().fail(fault);
             leading.io().repairFailed(failed.io());
         } else if (leading.followed().joining().resync() != null
                 && leading.followed().joining().resync().owns(failed.io())) {
             unreadable(leading, fault);
         } else if (!leading.verify().canNotRead(failed.io())) {
-            leading.io().readFailed(failed.io(), () -> leading.failDisk(fault));
+            leading.io().readFailed(failed.io(), () -> leading.disk().fail(fault));
         }
     }
 
@@ -109,7 +109,7 @@ final class StoreAnswers {
      */
     private static void unreadable(Lead leading, DiskFault fault) {
         if (!leading.ready() && leading.inSyncLink() != null) {
-            leading.failDisk(fault);
+            leading.disk().fail(fault);
         } else {
             leading.followed().postpone("a chunk can not be read here: " + fault.sentence());
         }
