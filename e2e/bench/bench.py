@@ -13,6 +13,12 @@ import footprint
 from servers import Sandbox
 
 
+def figure(value, iqr, unit):
+    """A median, and how far the middle half of the rounds lies apart."""
+    apart = "" if not iqr or not value else f" ±{iqr / 2 / value:.0%}"
+    return f"{value:,.1f} {unit}{apart}"
+
+
 def table(rows):
     """The rows as text, one column each."""
     head = ["shape", "metric", "ours", "peer", "", "ratio", "target", "met"]
@@ -21,9 +27,9 @@ def table(rows):
         lines.append([
             row["shape"],
             row["metric"],
-            f"{row['ours']:,.1f} {row['unit']}",
+            figure(row["ours"], row.get("oursIqr"), row["unit"]),
             row["peerName"],
-            "" if row["peer"] is None else f"{row['peer']:,.1f} {row['unit']}",
+            "" if row["peer"] is None else figure(row["peer"], row.get("peerIqr"), row["unit"]),
             "" if row["ratio"] is None else f"{row['ratio']:.2f}",
             row["target"] or "",
             {True: "yes", False: "NO", None: ""}[row["met"]],
@@ -40,10 +46,11 @@ def main():
     parser.add_argument("--root", required=True, type=pathlib.Path, help="root file system with fio, peers and mirror")
     parser.add_argument("--layout", required=True, type=pathlib.Path, help="script that lays out mirrors without Kubernetes")
     parser.add_argument("--out", required=True, type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds; the median counts (default 3)")
-    parser.add_argument("--seconds", type=int, default=3, help="length of each measurement (default 3)")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds; the median counts (default 5)")
+    parser.add_argument("--seconds", type=int, default=2, help="length of each measurement (default 2)")
     parser.add_argument("--mib", type=int, default=512, help="size of each disk (default 512)")
     parser.add_argument("--only", help="servers to measure, comma-separated; ours is always among them")
+    parser.add_argument("--minutes", type=float, default=0, help="footprint: load for so long and look for growth (default 0: not)")
     parser.add_argument("shape", choices=["disk", "footprint"])
     options = parser.parse_args()
 
@@ -62,7 +69,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / f"{options.shape}.json"
     file.write_text(json.dumps(rows, indent=1) + "\n")
-    print(table([row for row in rows if not row["metric"].startswith("p99")]))
+    print(table([row for row in rows if "p99" not in row["metric"]]))
     missed = sum(row["met"] is False for row in rows)
     print(f"\n{len(rows)} rows in {file}, {missed} targets missed, {time.monotonic() - started:.0f} s")
     return 0

@@ -1,4 +1,4 @@
-"""NBD servers under test: ours, alone and as a pair, and the peers. Each serves an export on a unix socket in the sandbox."""
+"""The sandbox in which servers run, and ours: one mirror or a pair. The peers are in peers.py."""
 
 import os
 import pathlib
@@ -40,12 +40,16 @@ class Sandbox:
         self.processes.append(process)
         return process
 
-    def run(self, *command):
-        """Output of a command that must succeed."""
+    def forget_ended(self):
+        """Those that ended are nobody's fault any more."""
+        self.processes = [process for process in self.processes if process.poll() is None]
+
+    def run(self, *command, errors=False):
+        """Output of a command that must succeed; or what it says on its way for errors."""
         done = subprocess.run(["chroot", str(self.root), *command], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(command)} failed with status {done.returncode}:\n{done.stderr}{self.logs()}")
-        return done.stdout
+        return done.stderr if errors else done.stdout
 
     def logs(self):
         tails = (f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:]) for log in sorted(self.path("").glob("*.log")))
@@ -92,6 +96,16 @@ class Sandbox:
         return self.name(name)
 
 
+def cpu_seconds(pid):
+    """Processor time of a process, those that it waited for, and its children."""
+    try:
+        fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+        children = open(f"/proc/{pid}/task/{pid}/children").read().split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + sum(cpu_seconds(child) for child in children)
+
+
 def healthy(port, path="/readyz"):
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1) as answer:
@@ -103,8 +117,8 @@ def healthy(port, path="/readyz"):
 class Mirrors:
     """One mirror, or a pair, without guest and without Kubernetes; what is served is copy a's."""
 
-    def __init__(self, sandbox, label, mib, copies, port=18000):
-        self.sandbox, self.label, self.copies, self.port = sandbox, label, copies, port
+    def __init__(self, sandbox, label, mib, copies, port=18000, flags=()):
+        self.sandbox, self.label, self.copies, self.port, self.flags = sandbox, label, copies, port, flags
         self.processes = {}
         subprocess.run([str(sandbox.layout), str(sandbox.root), sandbox.name(label), str(mib << 20), *copies], check=True,
                        env=os.environ | {"LINK_PORT": str(port + 200)})
@@ -121,7 +135,7 @@ class Mirrors:
     def start_copy(self, copy, i=0):
         at = self.sandbox.name(f"{self.label}/{copy}")
         self.processes[copy] = self.sandbox.start(
-            f"{self.label}-{copy}", "/usr/bin/pairvm-mirror", "run", "--disks-only",
+            f"{self.label}-{copy}", "/usr/bin/pairvm-mirror", "run", "--disks-only", *self.flags,
             "--arbiter-file", self.sandbox.name(f"{self.label}/lease.json"),
             "--config", f"{at}/mirror.json", "--tls", f"{at}/tls", "--run-dir", f"{at}/run",
             "--control-port", str(self.port + 100 + i), "--health-port", str(self.port + i))
@@ -130,71 +144,5 @@ class Mirrors:
     def ready(self):
         return self.sandbox.accepts(self.socket) and healthy(self.port)
 
-
-class Nbdkit:
-    """nbdkit's file plugin, one copy."""
-
-    def __init__(self, sandbox, label, mib):
-        self.sandbox, self.label = sandbox, label
-        self.file = sandbox.blank(f"{label}.img", mib)
-        self.socket = f"{label}.sock"
-
-    def start(self):
-        self.sandbox.start(self.label, "nbdkit", "-f", "-U", self.sandbox.name(self.socket), "file", self.file)
-        self.sandbox.until(f"{self.label} serves", lambda: self.sandbox.accepts(self.socket))
-
-
-class QemuNbd(Nbdkit):
-    """qemu-nbd on a raw file, cache=writeback, one copy."""
-
-    def start(self):
-        self.sandbox.start(
-            self.label, "qemu-nbd", "-f", "raw", "--cache=writeback", "-t", "-e", "8", "-x", EXPORT,
-            "-k", self.sandbox.name(self.socket), self.file)
-        self.sandbox.until(f"{self.label} serves", lambda: self.sandbox.accepts(self.socket))
-
-
-class Quorum:
-    """QEMU's quorum in qemu-storage-daemon: one local file, one nbdkit over TCP on the loop-back, in the clear or by TLS."""
-
-    def __init__(self, sandbox, label, mib, port, tls=False):
-        self.sandbox, self.label, self.port, self.tls = sandbox, label, port, tls
-        self.local = sandbox.blank(f"{label}-local.img", mib)
-        self.remote = sandbox.blank(f"{label}-remote.img", mib)
-        self.socket = f"{label}.sock"
-
-    def certificates(self):
-        """Both ends use copy a's certificate, under the names that gnutls wants."""
-        at = f"{self.label}-tls"
-        subprocess.run([str(self.sandbox.layout), str(self.sandbox.root), self.sandbox.name(at), "1048576", "a"], check=True)
-        tls = self.sandbox.path(f"{at}/a/tls")
-        for name in ("server", "client"):
-            (tls / f"{name}-cert.pem").write_bytes((tls / "tls.crt").read_bytes())
-            (tls / f"{name}-key.pem").write_bytes((tls / "tls.key").read_bytes())
-        (tls / "ca-cert.pem").write_bytes((tls / "ca.crt").read_bytes())
-        return self.sandbox.name(f"{at}/a/tls")
-
-    def start(self):
-        server, credentials, child = [], [], ""
-        if self.tls:
-            folder = self.certificates()
-            server = ["--tls=require", f"--tls-certificates={folder}", "--tls-verify-peer"]
-            credentials = ["--object", f"tls-creds-x509,id=tls,dir={folder},endpoint=client,verify-peer=on"]
-            child = ",tls-creds=tls,tls-hostname=127.0.0.1"
-        self.sandbox.start(f"{self.label}-remote", "nbdkit", "-f", "-i", "127.0.0.1", "-p", str(self.port), *server, "file", self.remote)
-        self.sandbox.until("nbdkit listens", self.listens)
-        self.sandbox.start(
-            self.label, "qemu-storage-daemon", *credentials,
-            "--blockdev", f"driver=file,node-name=local,filename={self.local}",
-            "--blockdev", f"driver=nbd,node-name=remote,server.type=inet,server.host=127.0.0.1,server.port={self.port}{child}",
-            "--blockdev", "driver=quorum,node-name=both,vote-threshold=2,read-pattern=fifo,children.0=local,children.1=remote",
-            "--nbd-server", f"addr.type=unix,addr.path={self.sandbox.name(self.socket)}",
-            "--export", f"type=nbd,id=export,node-name=both,name={EXPORT},writable=on")
-        self.sandbox.until(f"{self.label} serves", lambda: self.sandbox.accepts(self.socket))
-
-    def listens(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        except OSError:
-            return False
+    def cpu_seconds(self):
+        return sum(cpu_seconds(process.pid) for process in self.processes.values())

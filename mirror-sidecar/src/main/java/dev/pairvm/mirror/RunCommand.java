@@ -76,6 +76,11 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--disks-only", description = "no guest and no network; only for benchmarks and tests")
     private boolean disksOnly;
 
+    @Option(
+            names = "--plain-link",
+            description = "no TLS between the mirrors; only with the two flags before, for benchmarks")
+    private boolean plainLink;
+
     /** With the defaults; flags are set by picocli, or by {@link #plain}. */
     RunCommand() {}
 
@@ -108,6 +113,7 @@ final class RunCommand implements Callable<Integer> {
             case "--health-port" -> healthPort = Integer.parseInt(words.next());
             case "--arbiter-file" -> arbiterFile = Path.of(words.next());
             case "--disks-only" -> disksOnly = true;
+            case "--plain-link" -> plainLink = true;
             default -> {
                 return false;
             }
@@ -118,8 +124,17 @@ final class RunCommand implements Callable<Integer> {
     /** What the flags came to, for tests. */
     @Override
     public String toString() {
-        return "run config=%s tls=%s cloudInit=%s runDirectory=%s controlPort=%d healthPort=%d arbiterFile=%s disksOnly=%b"
-                .formatted(config, tls, cloudInit, runDirectory, controlPort, healthPort, arbiterFile, disksOnly);
+        return "run config=%s tls=%s cloudInit=%s runDirectory=%s controlPort=%d healthPort=%d arbiterFile=%s disksOnly=%b plainLink=%b"
+                .formatted(
+                        config,
+                        tls,
+                        cloudInit,
+                        runDirectory,
+                        controlPort,
+                        healthPort,
+                        arbiterFile,
+                        disksOnly,
+                        plainLink);
     }
 
     @Override
@@ -135,6 +150,7 @@ final class RunCommand implements Callable<Integer> {
                     healthPort,
                     Optional.ofNullable(arbiterFile),
                     disksOnly,
+                    plainLink,
                     Boolean.parseBoolean(environment.getOrDefault("PAIRVM_RUNNER", "true")),
                     Accelerator.parse(environment.getOrDefault("PAIRVM_ACCELERATOR", "tcg")),
                     Optional.ofNullable(environment.get("POD_IP")),

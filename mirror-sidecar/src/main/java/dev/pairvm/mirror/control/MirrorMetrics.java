@@ -2,6 +2,7 @@ package dev.pairvm.mirror.control;
 
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorReport;
+import io.netty.util.internal.PlatformDependent;
 import io.prometheus.client.CollectorRegistry;
 import io.prometheus.client.Counter;
 import io.prometheus.client.Gauge;
@@ -11,6 +12,8 @@ import io.prometheus.client.hotspot.DefaultExports;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.lang.management.BufferPoolMXBean;
+import java.lang.management.ManagementFactory;
 import java.time.Instant;
 
 /**
@@ -92,7 +95,22 @@ public final class MirrorMetrics {
     public MirrorMetrics(String version, String machine, CopyId copy) {
         info.labels(version, machine, copy.value()).set(1);
         DefaultExports.register(registry);
+        Gauge.build("pairvm_mirror_direct_memory_bytes", "Memory of network and disk buffers, outside of the heap")
+                .register(registry)
+                .setChild(new DirectMemory());
         setRole(MirrorReport.Role.IDLE);
+    }
+
+    /** Read when somebody asks. */
+    private static final class DirectMemory extends Gauge.Child {
+        @Override
+        public double get() {
+            double bytes = Math.max(0, PlatformDependent.usedDirectMemory()); // -1: Netty leaves it to the JVM's pool
+            for (BufferPoolMXBean pool : ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class)) {
+                bytes += pool.getName().equals("direct") ? pool.getMemoryUsed() : 0;
+            }
+            return bytes;
+        }
     }
 
     private Gauge gauge(String name, String help, String... labels) {

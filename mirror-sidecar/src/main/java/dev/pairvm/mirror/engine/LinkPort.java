@@ -51,16 +51,16 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
             throws LinkSetupException {
         this.engine = engine;
         this.meters = meters;
-        this.link = new PeerLink(
-                new LinkConfig(
-                        settings.config().machineUid(),
-                        settings.config().copy(),
-                        settings.config().link().port(),
-                        settings.config().timing().beaconMillis()),
-                settings.tls(),
-                loop,
-                clock,
-                this);
+        this.link = new PeerLink(config(settings), settings.tls(), loop, clock, this);
+    }
+
+    private static LinkConfig config(MirrorSettings settings) {
+        LinkConfig config = new LinkConfig(
+                settings.config().machineUid(),
+                settings.config().copy(),
+                settings.config().link().port(),
+                settings.config().timing().beaconMillis());
+        return settings.plainLink() ? config.inTheClear() : config;
     }
 
     PeerLink link() {

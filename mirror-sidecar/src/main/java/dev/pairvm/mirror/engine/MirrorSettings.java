@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param healthPort probes and metrics
  * @param arbiterFile a file in place of the Lease, for benchmarks
  * @param disksOnly no guest and no network
+ * @param plainLink a link without TLS, to measure what TLS costs; only with both of the above
  * @param runner whether this pod has a QEMU container
  * @param accelerator what executes the guest
  * @param podAddress the pod's address on the pod network
@@ -33,8 +34,21 @@ public record MirrorSettings(
         int healthPort,
         Optional<Path> arbiterFile,
         boolean disksOnly,
+        boolean plainLink,
         boolean runner,
         Accelerator accelerator,
         Optional<String> podAddress,
         Map<String, String> environment,
-        String version) {}
+        String version) {
+    /** Refuses what would leave a real machine unprotected: throws {@link IllegalArgumentException} with the way out. */
+    public MirrorSettings {
+        checkPlainLink(plainLink, disksOnly, arbiterFile);
+    }
+
+    static void checkPlainLink(boolean plainLink, boolean disksOnly, Optional<Path> arbiterFile) {
+        if (plainLink && (!disksOnly || arbiterFile.isEmpty())) {
+            throw new IllegalArgumentException(
+                    "--plain-link is for benchmarks on one host: leave it out, or give --disks-only and --arbiter-file too");
+        }
+    }
+}

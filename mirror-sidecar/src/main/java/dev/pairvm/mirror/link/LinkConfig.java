@@ -13,6 +13,7 @@ import dev.pairvm.api.mirror.CopyId;
  * @param highWaterBytes unsent bytes above which a link is not writable
  * @param speaks versions of the link
  * @param features bits of {@link LinkFrame.Feature}
+ * @param plain no TLS, thus nobody is known by a certificate: for benchmarks on one host only
  */
 public record LinkConfig(
         String machineUid,
@@ -22,7 +23,8 @@ public record LinkConfig(
         int lowWaterBytes,
         int highWaterBytes,
         LinkVersions speaks,
-        long features) {
+        long features,
+        boolean plain) {
     /** Port of the link in a pod. */
     public static final int PORT = 7400;
 
@@ -45,12 +47,18 @@ public record LinkConfig(
 
     /** As this build does it, with water marks of 1 and 4 MiB. */
     public LinkConfig(String machineUid, CopyId self, int port, int beaconMillis) {
-        this(machineUid, self, port, beaconMillis, LOW_WATER, HIGH_WATER, LinkVersions.OURS, LinkFrame.FEATURES);
+        this(machineUid, self, port, beaconMillis, LOW_WATER, HIGH_WATER, LinkVersions.OURS, LinkFrame.FEATURES, false);
     }
 
     /** Another release, as far as its peer can tell. */
     LinkConfig speaking(LinkVersions other, long otherFeatures) {
         return new LinkConfig(
-                machineUid, self, port, beaconMillis, lowWaterBytes, highWaterBytes, other, otherFeatures);
+                machineUid, self, port, beaconMillis, lowWaterBytes, highWaterBytes, other, otherFeatures, plain);
+    }
+
+    /** The same without TLS. */
+    public LinkConfig inTheClear() {
+        return new LinkConfig(
+                machineUid, self, port, beaconMillis, lowWaterBytes, highWaterBytes, speaks, features, true);
     }
 }

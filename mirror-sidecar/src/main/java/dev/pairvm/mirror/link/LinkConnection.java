@@ -98,11 +98,14 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
         this.lastHeardAt = clock.nanos();
     }
 
-    /** Puts the connection's handlers behind {@code tls}. */
-    void install(SslHandler tls) {
-        tls.setHandshakeTimeoutMillis(2L * GREETING_MILLIS); // the greeting is waited for below, and comes after
-        tls.setCloseNotifyFlushTimeoutMillis(500);
-        channel.pipeline().addLast(tls, decoder, this);
+    /** Puts the connection's handlers behind {@code tls}; it is absent on a plain link. */
+    void install(@Nullable SslHandler tls) {
+        if (tls != null) {
+            tls.setHandshakeTimeoutMillis(2L * GREETING_MILLIS); // the greeting is waited for below, and comes after
+            tls.setCloseNotifyFlushTimeoutMillis(500);
+            channel.pipeline().addLast(tls);
+        }
+        channel.pipeline().addLast(decoder, this);
         channel.eventLoop()
                 .schedule(
                         () -> {
@@ -276,6 +279,14 @@ final class LinkConnection extends ChannelInboundHandlerAdapter implements Frame
     }
 
     // ------------------------------------------------------------------------------------------------ from the channel
+
+    @Override
+    public void channelActive(ChannelHandlerContext context) {
+        if (config.plain()) {
+            handshaken = true;
+            send(owner.greeting());
+        }
+    }
 
     @Override
     public void userEventTriggered(ChannelHandlerContext context, Object event) {

@@ -29,10 +29,8 @@ final class LinkTransport {
     /** Unsent bytes the kernel may hold: a disk frame must not wait behind more of a migration's. */
     private static final long NOT_SENT_LOW_WATER = 256 << 10;
 
-    /**
-     * One arena of 4 MiB chunks, for one loop: Netty's default would keep arenas for every core, in a process that has 96 MiB.
-     */
-    private static final ByteBufAllocator ALLOCATOR = new PooledByteBufAllocator(true, 0, 1, 8192, 9, 256, 64, false);
+    /** Shared with the NBD server and resync: its one arena is set by the options that the mirror's JVM is started with. */
+    private static final ByteBufAllocator ALLOCATOR = PooledByteBufAllocator.DEFAULT;
 
     private final EventLoop loop;
     private final boolean epoll;

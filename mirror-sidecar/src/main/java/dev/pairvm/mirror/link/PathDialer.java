@@ -24,6 +24,7 @@ final class PathDialer {
 
     /** What the dialer needs of its peer. */
     interface Owner {
+        @Nullable
         SslHandler clientTls(Channel channel, PeerAddress address);
 
         /** Makes the connection's object and remembers it as this dialer's. */

@@ -37,8 +37,8 @@ public final class NbdListener implements AutoCloseable {
     /** Answers that a client has not taken yet: above the mark its further requests wait. */
     private static final WriteBufferWaterMark UNTAKEN_REPLIES = new WriteBufferWaterMark(512 << 10, 1 << 20);
 
-    /** One arena for the one thread; chunks of 4 MiB, so that a machine's steady state needs few of them. */
-    private static final ByteBufAllocator ALLOCATOR = new PooledByteBufAllocator(true, 0, 1, 8192, 9, 256, 64, false);
+    /** Shared with link and resync: its one arena is set by the options that the mirror's JVM is started with. */
+    private static final ByteBufAllocator ALLOCATOR = PooledByteBufAllocator.DEFAULT;
 
     private final EventLoop loop;
     private final @Nullable Path socket;

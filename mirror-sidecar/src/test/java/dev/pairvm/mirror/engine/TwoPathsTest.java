@@ -134,6 +134,7 @@ class TwoPathsTest {
                 Optional.empty(),
                 true,
                 false,
+                false,
                 Accelerator.TCG,
                 Optional.empty(),
                 Map.of(),
