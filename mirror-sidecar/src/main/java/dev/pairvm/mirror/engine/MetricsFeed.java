@@ -107,7 +107,9 @@ final class MetricsFeed {
     }
 
     private void showVerify(MirrorReport.Verify now) {
-        boolean same = verify.filter(before -> before.id().equals(now.id())).isPresent();
+        boolean same = verify.filter(before ->
+                        before.id().equals(now.id()) && before.startedAt().equals(now.startedAt()))
+                .isPresent();
         MirrorReport.Verify before = verify.orElse(now);
         metrics.verified(
                 now,

@@ -23,6 +23,11 @@ final class Verifications {
     private final MirrorConfig config;
     private final MirrorEngine engine;
     private final InstantSource wallClock;
+    private String orderedId = "";
+    private Instant ordered = Instant.EPOCH;
+    /** The run that {@link #id} and {@link #began} speak of, by the core's time of its beginning. */
+    private long runBeganAt;
+
     private String id = "";
     private Instant began = Instant.EPOCH;
 
@@ -34,6 +39,7 @@ final class Verifications {
 
     Outcome take(MirrorOrder.Verify order, CoreView view) {
         Optional<VerifyRun> last = view.verify();
+        last.ifPresent(this::know);
         if (last.filter(run -> run.state() == VerifyRun.State.RUNNING).isPresent()) {
             return new Outcome.Begun();
         }
@@ -43,23 +49,30 @@ final class Verifications {
         if (view.role() != Role.ACTIVE) {
             return new Outcome.Impossible("copy " + config.copy() + " is not the active; send the order to the active");
         }
-        String idBefore = id;
-        Instant beganBefore = began;
-        id = order.id();
-        began = wallClock.instant().truncatedTo(ChronoUnit.MILLIS);
+        orderedId = order.id();
+        ordered = wallClock.instant().truncatedTo(ChronoUnit.MILLIS);
         engine.post(new Event.VerifyRequested());
         if (engine.view()
                 .verify()
                 .filter(run -> run.state() == VerifyRun.State.RUNNING)
                 .isEmpty()) {
-            id = idBefore;
-            began = beganBefore;
             return new Outcome.Impossible("the copies can not be compared now; wait until the pair is whole");
         }
+        engine.reportChanged(); // what was told in the step showed how things were before it
         return new Outcome.Begun();
     }
 
+    /** A report made while the core takes the order still shows the run before: that one keeps its own name. */
+    private void know(VerifyRun run) {
+        if (run.beganAt() != runBeganAt) {
+            runBeganAt = run.beganAt();
+            id = orderedId;
+            began = ordered;
+        }
+    }
+
     Optional<MirrorReport.Verify> report(CoreView view) {
+        view.verify().ifPresent(this::know);
         return view.verify()
                 .map(run -> new MirrorReport.Verify(
                         id,

@@ -51,6 +51,9 @@ final class MirrorPair implements AutoCloseable {
     final InMemoryArbiter arbiterOfA;
     final InMemoryArbiter arbiterOfB;
     private final Terms terms;
+    /** Runs whenever what a's report shows has changed, on the event loop, also in the middle of a step. */
+    volatile Runnable changedAtA = () -> {};
+
     final Side a;
     final Side b;
 
@@ -175,7 +178,11 @@ final class MirrorPair implements AutoCloseable {
                 nobody,
                 new Reign(System::nanoTime, InstantSource.system()),
                 System::nanoTime,
-                () -> {},
+                () -> {
+                    if (copy.equals(A)) {
+                        changedAtA.run();
+                    }
+                },
                 () -> {}));
         end.engine(engine[0]);
         Optional<Superblock> found = store.superblock() instanceof StoredSuperblock.Found known
