@@ -1,6 +1,7 @@
 #include "guest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #define MAX_JOBS 4
+#define PAGE_BYTES 4096
 
 /* Work that takes longer than a moment runs beside the main loop. */
 struct job {
@@ -46,6 +48,28 @@ static void fill(uint64_t client, uint64_t mib) { serve_line(client, "OK fill %l
 static void check_memory(uint64_t client, uint64_t unused) {
   (void)unused;
   memory_check(client);
+}
+
+/* How large the first disk is to its driver, and whether its last page can be written and read; sectors are 512 bytes. */
+static void check_end(uint64_t client, uint64_t unused) {
+  (void)unused;
+  static const char mark[PAGE_BYTES] = "PairVM was at the end of this disk";
+  static char found[PAGE_BYTES];
+  unsigned long long sectors = 0;
+  FILE *size = fopen("/sys/class/block/vda/size", "r");
+  bool known = size && fscanf(size, "%llu", &sectors) == 1 && sectors * 512 >= PAGE_BYTES;
+  if (size) {
+    fclose(size);
+  }
+  int disk = known ? open("/dev/vda", O_RDWR | O_CLOEXEC) : -1;
+  off_t end = (off_t)(sectors * 512 - PAGE_BYTES);
+  bool written = disk >= 0 && pwrite(disk, mark, PAGE_BYTES, end) == PAGE_BYTES && !fdatasync(disk);
+  bool kept = written && !posix_fadvise(disk, end, PAGE_BYTES, POSIX_FADV_DONTNEED) &&
+              pread(disk, found, PAGE_BYTES, end) == PAGE_BYTES && !memcmp(mark, found, PAGE_BYTES);
+  if (disk >= 0) {
+    close(disk);
+  }
+  serve_line(client, kept ? "OK diskend %llu" : "FAIL diskend %llu", sectors * 512);
 }
 
 static void sync_all(uint64_t client, uint64_t unused) {
@@ -100,6 +124,8 @@ void control_line(uint64_t client, char *line) {
     serve_line(client, "OK depth %ld", settings.log_depth = log_set_depth(number > 1000 ? 1000 : (long)number));
   } else if (!strcmp(word, "sync")) {
     start(client, sync_all, 0);
+  } else if (!strcmp(word, "diskend")) {
+    start(client, check_end, 0);
   } else if (!strcmp(word, "uptime")) {
     serve_line(client, "OK uptime %.3f", up_seconds());
   } else if (!strcmp(word, "bootid")) {
@@ -110,7 +136,7 @@ void control_line(uint64_t client, char *line) {
     serve_line(client, "OK %s", word);
     start(client, power, word[0] == 'r' ? 'r' : word[1] == 'o' ? 'o' : 'c');
   } else {
-    serve_line(client, "ERROR \"%s\": verify [FROM], get N, fill MIB, dirty MIB_PER_S, memcheck, rate N, depth N, sync, uptime, bootid, "
+    serve_line(client, "ERROR \"%s\": verify [FROM], get N, fill MIB, dirty MIB_PER_S, memcheck, rate N, depth N, sync, diskend, uptime, bootid, "
                        "status, reboot, poweroff, panic", word);
   }
 }

@@ -57,6 +57,29 @@ func (v *nodeVolumes) makeBlock(ctx context.Context, volume string, bytes int64)
 	return v.attach(ctx, image)
 }
 
+// growBlock makes a block volume larger under whoever uses it; never smaller.
+func (v *nodeVolumes) growBlock(ctx context.Context, volume string, bytes int64) error {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	image := v.path(volume) + ".img"
+	about, err := os.Stat(image)
+	if err != nil {
+		return err
+	}
+	size := (bytes + blockAlignment - 1) / blockAlignment * blockAlignment
+	if about.Size() < size {
+		if err := os.Truncate(image, size); err != nil {
+			return err
+		}
+	}
+	loop, err := loopOf(ctx, image)
+	if err != nil || loop == "" {
+		return err // attached with its new size at the next boot
+	}
+	_, err = losetup(ctx, "--set-capacity", loop)
+	return err
+}
+
 // attachAgain gives every block volume its device after a boot.
 func (v *nodeVolumes) attachAgain(ctx context.Context) error {
 	images, err := filepath.Glob(v.path("*") + ".img")

@@ -1,5 +1,5 @@
 // Command pairvm-lab-volumes makes volumes on the disk of the node it runs on, for claims that the scheduler placed there, and
-// removes them when they are released. File system volumes are directories; block volumes are sparse files behind loop devices.
+// removes them when they are released, and makes them larger when their claim asks for more. File system volumes are directories; block volumes are sparse files behind loop devices.
 // It stands in for a local storage provisioner such as TopoLVM where no registry can be reached; sizes of directories are not enforced.
 package main
 
@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/workqueue"
@@ -54,6 +55,11 @@ func run(node, prefix, dir, kubeconfig string) error {
 	if err != nil {
 		return err
 	}
+	grower := &resizer{volumes: volumes, client: client, class: func(ctx context.Context, name string) (bool, error) {
+		class, err := client.StorageV1().StorageClasses().Get(ctx, name, metav1.GetOptions{})
+		return err == nil && class.AllowVolumeExpansion != nil && *class.AllowVolumeExpansion, err
+	}}
+	go grower.run(ctx)
 	controller.NewProvisionController(ctx, client, provisionerName, &provisioner{volumes: volumes},
 		controller.LeaderElection(false), // each node answers for its own volumes
 		controller.MetricsPort(0),

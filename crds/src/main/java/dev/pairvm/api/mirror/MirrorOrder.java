@@ -13,7 +13,8 @@ import com.fasterxml.jackson.annotation.JsonTypeInfo;
     @JsonSubTypes.Type(value = MirrorOrder.Switchover.class, name = "Switchover"),
     @JsonSubTypes.Type(value = MirrorOrder.Leave.class, name = "Leave"),
     @JsonSubTypes.Type(value = MirrorOrder.SetRunning.class, name = "SetRunning"),
-    @JsonSubTypes.Type(value = MirrorOrder.Verify.class, name = "Verify")
+    @JsonSubTypes.Type(value = MirrorOrder.Verify.class, name = "Verify"),
+    @JsonSubTypes.Type(value = MirrorOrder.Grow.class, name = "Grow")
 })
 public sealed interface MirrorOrder {
     /** The epoch the operator decided on. */
@@ -46,6 +47,25 @@ public sealed interface MirrorOrder {
         public Verify {
             if (id.isEmpty() || id.length() > MOST_ID || !id.chars().allMatch(c -> c > ' ' && c < 127)) {
                 throw new IllegalArgumentException("id must have 1 to " + MOST_ID + " printable characters");
+            }
+        }
+    }
+
+    /**
+     * To the active: let a disk grow while it runs, on its follower and then here. Sent when the volumes of both are large enough.
+     *
+     * @param disk name of the disk
+     * @param bytes the size wished for, a positive multiple of 4096, at most 64 TiB; a smaller one than the disk has is refused
+     */
+    record Grow(Epoch epoch, String disk, long bytes) implements MirrorOrder {
+        /** 64 TiB, as the schema of the ProtectedVM. */
+        public static final long MOST_BYTES = 64L << 40;
+
+        /** Checks the bounds; throws {@link IllegalArgumentException} naming the field. */
+        public Grow {
+            if (bytes <= 0 || bytes % 4096 != 0 || bytes > MOST_BYTES) {
+                throw new IllegalArgumentException(
+                        "bytes must be a positive multiple of 4096 and at most " + MOST_BYTES + ", got " + bytes);
             }
         }
     }

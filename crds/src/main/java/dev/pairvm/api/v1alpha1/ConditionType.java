@@ -21,6 +21,8 @@ public final class ConditionType {
     public static final String REDUNDANT = "Redundant";
     /** Did the last comparison of both copies find them equal? {@code False} also if it has repaired what differed. */
     public static final String VERIFIED = "Verified";
+    /** Are the disks as large as the spec asks for? The message names the path of the one that is not, and what it waits for. */
+    public static final String DISK_GROWTH = "DiskGrowth";
     /** Is the operator at work on a change? */
     public static final String RECONCILING = "Reconciling";
     /** Is it stuck until somebody acts? */

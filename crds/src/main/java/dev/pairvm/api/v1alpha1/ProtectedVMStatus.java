@@ -49,7 +49,7 @@ public record ProtectedVMStatus(
         @JsonPropertyDescription("The machine's copies.") List<CopyStatus> copies,
 
         @JsonPropertyDescription(
-                "Ready, SpecValid, LevelSupported, Paired, InSync, ArbiterReachable, Redundant, Verified; Reconciling and Stalled where they apply.")
+                "Ready, SpecValid, LevelSupported, Paired, InSync, ArbiterReachable, Redundant, Verified, DiskGrowth; Reconciling and Stalled where they apply.")
         List<Condition> conditions,
 
         @JsonPropertyDescription("Generation of the spec that this status speaks of.") @Nullable

@@ -55,9 +55,9 @@ final class ControlJson {
         } catch (InvalidTypeIdException e) {
             throw new MalformedOrderException(
                     e.getTypeId() == null
-                            ? "order has no field \"type\"; known types: Switchover, Leave, SetRunning, Verify"
+                            ? "order has no field \"type\"; known types: Switchover, Leave, SetRunning, Verify, Grow"
                             : "order type \"" + shorten(e.getTypeId())
-                                    + "\" is not known to this mirror; known types: Switchover, Leave, SetRunning, Verify");
+                                    + "\" is not known to this mirror; known types: Switchover, Leave, SetRunning, Verify, Grow");
         } catch (UnrecognizedPropertyException e) {
             throw new MalformedOrderException(
                     "order has a field \"" + shorten(e.getPropertyName()) + "\" that this mirror does not know");

@@ -80,6 +80,8 @@ final class Conversation {
             case Message.Sealed m -> followed.sealed(link, m);
             case Message.Outdated m -> followed.outdated(link, m);
             case Message.Goodbye m -> followed.goodbye(link);
+            case Message.Grown m -> leading.growth().grown(link, m);
+            case Message.NotGrown m -> leading.growth().notGrown(link, m);
             case Message.Attach m -> {
                 side.send(link, new Message.Refused(leading.epoch(), link.session(), "I lead"));
                 if (m.epoch() > leading.epoch()) {
@@ -97,6 +99,7 @@ final class Conversation {
             case Message.Outdate m -> {}
             case Message.EpochChanged m -> {}
             case Message.HandedOver m -> {}
+            case Message.Grow m -> {}
         }
     }
 
@@ -106,6 +109,7 @@ final class Conversation {
             case Message.Attach m -> at.following.attach(link, m);
             case Message.HandedOver m -> at.following.handedOver(link, m);
             case Message.Goodbye m -> at.following.loseLead(link, true);
+            case Message.Grow m -> at.growth.asked(link, m);
             default -> {
                 if (following != null) {
                     toFollower(following, link, message);

@@ -9,7 +9,7 @@ import java.util.List;
  *
  * @param machineUid uid of the ProtectedVM
  * @param self this copy
- * @param diskBytes sizes of the disks in bytes, in the order of the machine's disks; positive multiples of 512
+ * @param diskBytes sizes of this copy's disks in bytes when it starts, as its superblocks say (they may grow), in the order of the machine's disks; positive multiples of 512
  * @param timing beacon, lease and grace
  * @param suspendOnSlowPeer hold I/O instead of dropping a slow peer
  * @param hotExtents most extents in the activity log, all disks together

@@ -8,11 +8,12 @@ import java.util.List;
  */
 final class DirtyMap {
     private final long[][] words;
-    private final List<Long> diskBytes;
+    private final DiskSizes sizes;
 
-    DirtyMap(List<Long> diskBytes) {
-        this.diskBytes = diskBytes;
-        words = new long[diskBytes.size()][];
+    /** Follows the disks as they grow. */
+    DirtyMap(DiskSizes sizes) {
+        this.sizes = sizes;
+        words = new long[sizes.count()][];
         for (int disk = 0; disk < words.length; disk++) {
             words[disk] = new long[extents(disk)];
         }
@@ -23,19 +24,27 @@ final class DirtyMap {
     }
 
     int extents(int disk) {
-        return Math.toIntExact((diskBytes.get(disk) + Extent.BYTES - 1) / Extent.BYTES);
+        return Math.toIntExact((sizes.of(disk) + Extent.BYTES - 1) / Extent.BYTES);
     }
 
     long word(int disk, int index) {
-        return words[disk][index];
+        return index < words[disk].length ? words[disk][index] : 0;
     }
 
     void add(int disk, int index, long mask) {
+        if (index >= extents(disk)) {
+            return;
+        }
+        if (index >= words[disk].length) {
+            words[disk] = java.util.Arrays.copyOf(words[disk], extents(disk));
+        }
         words[disk][index] |= mask & existing(disk, index);
     }
 
     void remove(int disk, int index, long mask) {
-        words[disk][index] &= ~mask;
+        if (index < words[disk].length) {
+            words[disk][index] &= ~mask;
+        }
     }
 
     void addExtent(Extent extent) {
@@ -44,7 +53,7 @@ final class DirtyMap {
 
     void addAll() {
         for (int disk = 0; disk < words.length; disk++) {
-            for (int index = 0; index < words[disk].length; index++) {
+            for (int index = 0; index < extents(disk); index++) {
                 add(disk, index, -1L);
             }
         }
@@ -52,8 +61,8 @@ final class DirtyMap {
 
     void addAll(DirtyMap other) {
         for (int disk = 0; disk < words.length; disk++) {
-            for (int index = 0; index < words[disk].length; index++) {
-                words[disk][index] |= other.words[disk][index];
+            for (int index = 0; index < other.words[disk].length; index++) {
+                add(disk, index, other.words[disk][index]);
             }
         }
     }
@@ -94,12 +103,12 @@ final class DirtyMap {
 
     /** Bits of the chunks that exist: the last extent of a disk may be short. */
     private long existing(int disk, int index) {
-        long bytes = diskBytes.get(disk) - (long) index * Extent.BYTES;
+        long bytes = sizes.of(disk) - (long) index * Extent.BYTES;
         if (bytes >= Extent.BYTES) {
             return -1L;
         }
         int chunks = (int) ((bytes + Extent.CHUNK_BYTES - 1) / Extent.CHUNK_BYTES);
-        return (1L << chunks) - 1;
+        return -1L >>> (Long.SIZE - chunks); // a last chunk that is not whole is the 64th of its extent at times
     }
 
     static int firstExtent(long offset) {

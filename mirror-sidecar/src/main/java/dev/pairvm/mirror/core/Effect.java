@@ -102,8 +102,28 @@ public sealed interface Effect {
     // ------------------------------------------------------------------------------------------- local store,
     // bookkeeping
 
-    /** Write and flush the superblock. Answer: SuperblockPersisted. At most one is outstanding. */
-    record PersistSuperblock(long token, Superblock superblock) implements Effect {}
+    /**
+     * Write and flush the superblock of every disk, and beside it how large the disk is. Answer: SuperblockPersisted. At most one is
+     * outstanding.
+     *
+     * @param diskBytes one size for each disk; what lies above it on the device is nobody's
+     */
+    record PersistSuperblock(long token, Superblock superblock, List<Long> diskBytes) implements Effect {
+        /** Copies the list. */
+        public PersistSuperblock {
+            diskBytes = List.copyOf(diskBytes);
+        }
+    }
+
+    /**
+     * Make the disk's volume ready to hold {@code toBytes}: there is room, what lies from {@code fromBytes} on reads as zeros, and both
+     * is durable. Nothing that counts lies there; the disk is not larger before a {@link PersistSuperblock} says so. May take minutes on
+     * a device. Answer: {@link Event.RoomMade} or {@link Event.NoRoom}. At most one is outstanding.
+     */
+    record MakeRoom(long token, int disk, long fromBytes, long toBytes) implements Effect {}
+
+    /** The disk is as large as this from now: the guest, if there is one, is to see it. */
+    record DiskResized(int disk, long bytes) implements Effect {}
 
     /**
      * First make {@code dirty} durable in the bitmap, then one activity-log record that heats and cools extents. At most one is
@@ -184,7 +204,8 @@ public sealed interface Effect {
     enum Order {
         HAND_OVER,
         LEAVE,
-        VERIFY
+        VERIFY,
+        GROW
     }
 
     /**

@@ -66,11 +66,12 @@ public sealed interface Event {
      *
      * @param answersReads whether the peer's release knows {@link Message.Read}
      * @param verifies whether it knows {@link Message.Verify}
+     * @param grows whether it knows {@link Message.Grow}
      */
-    record LinkUp(CopyId peer, boolean answersReads, boolean verifies) implements Event {
+    record LinkUp(CopyId peer, boolean answersReads, boolean verifies, boolean grows) implements Event {
         /** To a peer that knows every frame, as those of this release do. */
         public LinkUp(CopyId peer) {
-            this(peer, true, true);
+            this(peer, true, true, true);
         }
     }
 
@@ -178,6 +179,12 @@ public sealed interface Event {
     /** Answers {@link Effect.PersistSuperblock}. */
     record SuperblockPersisted(long token) implements Event {}
 
+    /** Answers {@link Effect.MakeRoom}: durable. */
+    record RoomMade(long token) implements Event {}
+
+    /** Answers {@link Effect.MakeRoom}: the volume can not hold it, and nothing has changed. The copy is as good as before. */
+    record NoRoom(long token, String why) implements Event {}
+
     /** Answers {@link Effect.PersistActivityLog} and {@link Effect.ClearBookkeeping}. */
     record BookkeepingPersisted(long token) implements Event {}
 
@@ -200,4 +207,11 @@ public sealed interface Event {
 
     /** Order: compare the copies while the guest works; changes nothing while that is under way already. */
     record VerifyRequested() implements Event {}
+
+    /**
+     * Order: let a disk grow while it runs, on every copy that follows and then here. A smaller size than it has changes nothing.
+     *
+     * @param bytes the size wished for, a positive multiple of 512
+     */
+    record GrowRequested(int disk, long bytes) implements Event {}
 }

@@ -56,6 +56,16 @@ final class Followed {
         return attached ? link : null;
     }
 
+    @Nullable
+    Link link() {
+        return link;
+    }
+
+    /** Somebody was asked to follow and has not answered yet. */
+    boolean attaching() {
+        return link != null && !attached;
+    }
+
     boolean isLinkedTo(CopyId peer) {
         return link != null && link.peer.equals(peer);
     }
@@ -67,7 +77,8 @@ final class Followed {
         if (link != null
                 || !lead.settled()
                 || lead.diskFailed() && !lead.withoutDisk()
-                || lead.handOver().deciding()) {
+                || lead.handOver().deciding()
+                || lead.growth().committing()) {
             return;
         }
         SortedSet<CopyId> others = lead.others();
@@ -80,7 +91,10 @@ final class Followed {
             if (hello != null && admission.admits(candidate, hello)) {
                 if (others.contains(candidate.peer)) {
                     attachInSync(candidate, hello);
-                } else if (others.isEmpty() && lead.ready() && hello.state() != CopyState.FAILED) {
+                } else if (others.isEmpty()
+                        && lead.ready()
+                        && hello.state() != CopyState.FAILED
+                        && lead.growth().fits(candidate)) {
                     attach(candidate, Message.AttachKind.RESYNC);
                 }
             }
@@ -91,7 +105,8 @@ final class Followed {
     }
 
     private void attachInSync(Link candidate, Message.Hello hello) {
-        boolean sameData = joining.sameData(hello);
+        // Safety: one in sync that is smaller than this side can not have confirmed what lies beyond its end.
+        boolean sameData = joining.sameData(hello) && candidate.smaller(side.sizes) < 0;
         boolean sameLife = joining.isComplete(candidate);
         if (sameData && lead.ready() && sameLife) {
             attach(candidate, Message.AttachKind.CONTINUE);
@@ -134,6 +149,9 @@ final class Followed {
         if (kind == Message.AttachKind.CONTINUE && !joining.isComplete(from)) {
             lose("a change that would have listed it failed meanwhile, and requests were finished without it");
             return;
+        }
+        if (kind == Message.AttachKind.RESYNC) {
+            from.tookSizes(side.sizes);
         }
         attached = true;
         lease.attached();
@@ -371,6 +389,7 @@ final class Followed {
     }
 
     private void forget() {
+        Link gone = link;
         link = null;
         attached = false;
         lostAt = side.out.now();
@@ -378,5 +397,8 @@ final class Followed {
         lead.verify().peerLost();
         lead.io().detached();
         side.out.emit(new Effect.StopBeacons());
+        if (gone != null) {
+            lead.growth().peerLost(gone);
+        }
     }
 }

@@ -75,11 +75,7 @@ final class Follower {
     }
 
     private boolean outside(int disk, long offset, int length) {
-        return disk < 0
-                || disk >= side.config.diskBytes().size()
-                || offset < 0
-                || length <= 0
-                || offset > side.config.diskBytes().get(disk) - length;
+        return side.sizes.outside(disk, offset, length);
     }
 
     /** The lead can not read this from its own store. */
@@ -136,9 +132,9 @@ final class Follower {
     }
 
     private void flushAll(Kind kind, long word) {
-        flushesLeft = side.config.diskBytes().size();
+        flushesLeft = side.sizes.count();
         List<Effect> flushes = new ArrayList<>();
-        for (int disk = 0; disk < side.config.diskBytes().size(); disk++) {
+        for (int disk = 0; disk < side.sizes.count(); disk++) {
             flushes.add(new Effect.FlushLocal(expect(kind, 0, word), disk));
         }
         flushes.forEach(side.out::emit);

@@ -55,7 +55,7 @@ final class Following {
         if (m.session() != link.session()) {
             return;
         }
-        String refusal = refusal(m);
+        String refusal = refusal(link, m);
         if (!refusal.isEmpty()) {
             long highest = Math.max(side.superblock.durable().maxEpochSeen().value(), knownEpoch());
             side.send(link, new Message.Refused(highest, link.session(), refusal));
@@ -73,7 +73,7 @@ final class Following {
         attachIfReady();
     }
 
-    private String refusal(Message.Attach m) {
+    private String refusal(Link link, Message.Attach m) {
         if (at.copyFailed || side.state() == CopyState.FAILED) {
             return "this copy failed";
         }
@@ -86,6 +86,9 @@ final class Following {
         if (m.epoch() < knownEpoch()
                 || m.epoch() < side.superblock.durable().maxEpochSeen().value()) {
             return "a higher epoch is known";
+        }
+        if (link.larger(side.sizes)) {
+            return "a disk is smaller here";
         }
         boolean asInSync = m.kind() != Message.AttachKind.RESYNC;
         return asInSync && side.state() != CopyState.IN_SYNC ? "this copy is " + side.state() : "";
@@ -116,11 +119,14 @@ final class Following {
                 && known.epoch().equals(wanted.arbiter().epoch())
                 && known.nonce().equals(wanted.arbiter().nonce());
         String uid = same ? side.desk.uid() : "";
+        // A copy that is filled is as large as its lead, whatever it was: what it had beyond is nobody's data and not
+        // zeros.
         side.superblock.change(
                 durable -> {
                     Superblock next = durable.seen(new Epoch(wanted.epoch())).pinned(uid);
                     return fill ? next.withState(CopyState.SYNCING) : next;
                 },
+                () -> fill && side.rules.fillsToOwnSize() ? from.sizesWithin(side.sizes) : side.sizes.all(),
                 () -> follow(wanted, from));
     }
 

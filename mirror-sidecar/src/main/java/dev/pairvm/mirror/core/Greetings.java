@@ -16,6 +16,7 @@ final class Greetings {
         Link link = new Link(up.peer(), side.words.next());
         link.answersReads = up.answersReads();
         link.verifies = up.verifies();
+        link.grows = up.grows();
         side.links.put(up.peer(), link);
         say(link, role);
     }
@@ -58,7 +59,7 @@ final class Greetings {
                         role,
                         side.state(),
                         own.lineage(),
-                        side.config.diskBytes(),
+                        side.sizes.all(),
                         List.copyOf(differing)));
     }
 
@@ -83,8 +84,11 @@ final class Greetings {
         if (!hello.copy().equals(link.peer) || hello.copy().equals(side.self())) {
             return "hello of copy " + hello.copy() + " on the link of " + link.peer;
         }
-        if (!hello.diskBytes().equals(side.config.diskBytes())) {
-            return "disk sizes " + hello.diskBytes() + ", here " + side.config.diskBytes();
+        if (hello.diskBytes().size() != side.sizes.count()) {
+            return "a hello of " + hello.diskBytes().size() + " disks, here are " + side.sizes.count();
+        }
+        if (hello.diskBytes().stream().anyMatch(bytes -> bytes <= 0 || bytes % 512 != 0 || bytes > Growth.MOST_BYTES)) {
+            return "disks of impossible sizes " + hello.diskBytes();
         }
         return link.session() != 0 && !link.renewedBy(hello) ? "a second hello" : "";
     }

@@ -21,6 +21,7 @@ final class GuestIo {
     private static final int MOST_REQUESTS = 2048;
 
     private final CoreConfig config;
+    private final DiskSizes sizes;
     private final Outbox out;
     private final Lead lead;
     private final DirtyMap dirty;
@@ -40,6 +41,7 @@ final class GuestIo {
 
     GuestIo(
             CoreConfig config,
+            DiskSizes sizes,
             Outbox out,
             Rules rules,
             Lead lead,
@@ -47,6 +49,7 @@ final class GuestIo {
             LocalWrites localWrites,
             HeldRequests held) {
         this.config = config;
+        this.sizes = sizes;
         this.out = out;
         this.lead = lead;
         this.dirty = dirty;
@@ -54,8 +57,10 @@ final class GuestIo {
         this.held = held;
         this.peerReads = new PeerReads(out, lead);
         this.log = new ActivityLog(config.hotExtents(), out, rules, dirty, this::flushFor);
-        this.flushes = new Flushes(config.diskBytes().size(), out, rules, this, log);
-        config.diskBytes().forEach(bytes -> locks.add(new RangeLocks(rules)));
+        this.flushes = new Flushes(sizes.count(), out, rules, this, log);
+        for (int disk = 0; disk < sizes.count(); disk++) {
+            locks.add(new RangeLocks(rules));
+        }
     }
 
     ActivityLog log() {
@@ -111,12 +116,8 @@ final class GuestIo {
     private boolean outside(int disk, long offset, int length) {
         ProtocolBugException.check(
                 inFlight() + held.size() < MOST_REQUESTS, "requests are bounded by the server", inFlight());
-        return disk < 0
-                || disk >= locks.size()
-                || offset < 0
-                || length <= 0
-                || length > Math.min(LONGEST, (config.hotExtents() - 1) * (long) Extent.BYTES)
-                || offset > config.diskBytes().get(disk) - length;
+        return length > Math.min(LONGEST, (config.hotExtents() - 1) * (long) Extent.BYTES)
+                || sizes.outside(disk, offset, length);
     }
 
     private void flushed(long request) {

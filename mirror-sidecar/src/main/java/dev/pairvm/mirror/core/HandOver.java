@@ -27,6 +27,10 @@ final class HandOver {
         this.lead = lead;
     }
 
+    boolean underWay() {
+        return stage != Stage.NONE;
+    }
+
     boolean deciding() {
         return stage == Stage.DECIDING;
     }
@@ -59,6 +63,10 @@ final class HandOver {
                 || !arbiter.inSync().contains(target)) {
             return "copy " + target + " is not in sync with this side now";
         }
+        if (lead.growth().underWay() || link.larger(side.sizes)) {
+            // Who led with a larger disk than the other has could not keep it in sync.
+            return "a disk is growing: it is larger on one side than on the other";
+        }
         return side.desk.inDoubt() ? "a change of the arbiter record is in doubt" : "";
     }
 
@@ -73,7 +81,7 @@ final class HandOver {
         if (stage != Stage.FLUSHING) {
             return;
         }
-        if (disk < side.config.diskBytes().size()) {
+        if (disk < side.sizes.count()) {
             lead.io().flushes().flush(disk, () -> flush(disk + 1));
         } else {
             decide();
@@ -87,6 +95,7 @@ final class HandOver {
                 || link == null
                 || !link.peer.equals(target)
                 || lead.io().inFlight() > 0
+                || link.larger(side.sizes)
                 || side.desk.inDoubt()) {
             lost("the peer or the guest's I/O changed meanwhile");
             return;

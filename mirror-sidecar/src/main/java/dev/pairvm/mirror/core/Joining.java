@@ -55,13 +55,13 @@ final class Joining {
     }
 
     private void begin(Link from, DirtyMap todo) {
-        Resync started = new Resync(side.out, side.rules, lead, from, todo, side.config.diskBytes());
+        Resync started = new Resync(side.out, side.rules, lead, from, todo, side.sizes);
         resync = started;
         started.pump();
     }
 
     private DirtyMap afterRestart(Link from) {
-        DirtyMap todo = new DirtyMap(side.config.diskBytes());
+        DirtyMap todo = new DirtyMap(side.sizes);
         if (knownClean != lead.epoch() && side.rules.reconcilesBeforeServing()) {
             lead.io().log().hotExtents().forEach(todo::addExtent);
             addReturningLog(from, todo);
@@ -71,7 +71,7 @@ final class Joining {
 
     /** The active's bitmap and the returning copy's log if it still has the data the bitmap is relative to; else everything. */
     private DirtyMap differences(Link from) {
-        DirtyMap todo = new DirtyMap(side.config.diskBytes());
+        DirtyMap todo = new DirtyMap(side.sizes);
         Message.Hello hello = from.hello();
         long word = hello == null ? 0 : hello.lineage().current();
         boolean partial =

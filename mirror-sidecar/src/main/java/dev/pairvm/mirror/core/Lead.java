@@ -22,6 +22,7 @@ final class Lead {
     private final HandOver handOver;
     private final Verify verify;
     private final OwnDisk disk;
+    private final Growth growth;
     /**
      * The others were out before this side led. If its own superblock does not know of that, it was a standby whose active served from it
      * without a disk: no log and no bitmap names what that active's copy has missed, so nobody is filled by halves.
@@ -52,12 +53,13 @@ final class Lead {
         this.side = side;
         this.cause = cause;
         this.apart = apart;
-        this.dirty = new DirtyMap(side.config.diskBytes());
-        this.io = new GuestIo(side.config, side.out, side.rules, this, dirty, side.localWrites, side.held);
+        this.dirty = new DirtyMap(side.sizes);
+        this.io = new GuestIo(side.config, side.sizes, side.out, side.rules, this, dirty, side.localWrites, side.held);
         this.followed = new Followed(side, this);
         this.handOver = new HandOver(side, this);
         this.disk = new OwnDisk(side, this);
         this.verify = new Verify(side, this);
+        this.growth = new Growth(side, this);
         this.lineage = side.superblock.durable().lineage();
         for (DirtyMask mask : side.foundDirty) {
             if (lineage.base() != 0) {
@@ -208,7 +210,7 @@ final class Lead {
         if (followed.joining().resync() != done) {
             return;
         }
-        if (disk < side.config.diskBytes().size()) {
+        if (disk < side.sizes.count()) {
             io.flushes().flush(disk, () -> flushFrom(disk + 1, done));
         } else if (ready) {
             followed.joining().seal();
@@ -293,6 +295,18 @@ final class Lead {
 
     Verify verify() {
         return verify;
+    }
+
+    Growth growth() {
+        return growth;
+    }
+
+    /** This side's disks became larger by what an earlier lead asked for: whoever follows may be smaller now. */
+    void outgrew() {
+        Link link = followed.link();
+        if (link != null && link.smaller(side.sizes) >= 0) {
+            followed.lose("its disks are smaller than this side's");
+        }
     }
 
     @Nullable
@@ -397,6 +411,7 @@ final class Lead {
         }
         followed.tick();
         disk.judge();
+        growth.goOn();
         boolean waited = ready || side.out.now() >= awaitUntil;
         if (waited && !ready && attachedLink() != null && side.out.now() >= reconcileUntil) {
             followed.lose("comparing takes too long; it is filled while the guest runs instead");

@@ -1,10 +1,14 @@
 package dev.pairvm.mirror.core;
 
 import dev.pairvm.api.mirror.CopyId;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A live link to one other mirror, and the session on it once both said hello. */
 final class Link {
+    static final long NEVER_ASKED = Long.MIN_VALUE / 2;
+
     final CopyId peer;
     final long seed;
     private Message.@Nullable Hello hello;
@@ -17,6 +21,12 @@ final class Link {
     boolean answersReads = true;
     /** Whether the peer knows {@link Message.Verify}. */
     boolean verifies = true;
+    /** Whether the peer can be asked to let a disk grow. */
+    boolean grows = true;
+    /** When it was last asked to let a disk grow so that it can follow. */
+    long askedToGrowAt = NEVER_ASKED;
+    /** How large the peer's disks are, as it said last. */
+    private long[] diskBytes = {};
     /** Refusals on this link. */
     int refusals;
 
@@ -53,8 +63,54 @@ final class Link {
         return outdated && before != null && before.life() == theirs.life() && before.seed() == theirs.seed();
     }
 
+    /** The first disk that is smaller at the peer, -1 if it can hold all of these. */
+    int smaller(DiskSizes here) {
+        for (int disk = 0; disk < diskBytes.length; disk++) {
+            if (diskBytes[disk] < here.of(disk)) {
+                return disk;
+            }
+        }
+        return -1;
+    }
+
+    /** Whether any disk is larger at the peer. */
+    boolean larger(DiskSizes here) {
+        for (int disk = 0; disk < diskBytes.length; disk++) {
+            if (diskBytes[disk] > here.of(disk)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The peer's sizes, where it has not outgrown what is here. */
+    List<Long> sizesWithin(DiskSizes here) {
+        List<Long> all = new ArrayList<>();
+        for (int disk = 0; disk < here.count(); disk++) {
+            all.add(Math.min(diskBytes[disk], here.of(disk)));
+        }
+        return all;
+    }
+
+    long bytesOf(int disk) {
+        return diskBytes[disk];
+    }
+
+    /** The peer has said so. */
+    void grown(int disk, long bytes) {
+        diskBytes[disk] = Math.max(diskBytes[disk], bytes);
+    }
+
+    /** What the peer was filled as: the sizes of the lead. */
+    void tookSizes(DiskSizes lead) {
+        for (int disk = 0; disk < diskBytes.length; disk++) {
+            diskBytes[disk] = lead.of(disk);
+        }
+    }
+
     void greeted(CopyId self, Message.Hello theirs) {
         hello = theirs;
+        diskBytes = theirs.diskBytes().stream().mapToLong(Long::longValue).toArray();
         outdated = false;
         boolean lower = self.compareTo(peer) < 0;
         session = Words.positive(Words.mix(lower ? seed : theirs.seed(), lower ? theirs.seed() : seed));

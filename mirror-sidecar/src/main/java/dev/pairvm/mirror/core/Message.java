@@ -30,7 +30,7 @@ public sealed interface Message {
      * @param role the sender's role
      * @param state state of the sender's copy
      * @param lineage names of the sender's data
-     * @param diskBytes sizes; must be equal
+     * @param diskBytes sizes of the sender's disks; as many as the receiver's, and a follower's at least its lead's
      * @param hot extents in the sender's activity log, plus those with persisted dirty bits: what may differ on its copy because it
      *     was active before
      */
@@ -147,6 +147,18 @@ public sealed interface Message {
     /** Old active to peer: by my compare-and-swap you are the active of {@code epoch}; read the arbiter and start. {@code clean}:
      * both sides had flushed with nothing in flight, so there is nothing to compare. */
     record HandedOver(long epoch, long session, boolean clean) implements Message {}
+
+    /**
+     * Lead to a peer that follows or is to follow: your copy of this disk is to hold at least {@code bytes}. Answered by {@link Grown}
+     * or {@link NotGrown}.
+     */
+    record Grow(long epoch, long session, int disk, long bytes) implements Message {}
+
+    /** Answers {@link Grow}: the disk durably holds at least {@code bytes}, zeros from its former end on. */
+    record Grown(long epoch, long session, int disk, long bytes) implements Message {}
+
+    /** Answers {@link Grow}: it can not, for this reason; nothing has changed. */
+    record NotGrown(long epoch, long session, int disk, long bytes, String reason) implements Message {}
 
     /** Either side: a polite end of the session, e.g. before the process exits. */
     record Goodbye(long epoch, long session) implements Message {}

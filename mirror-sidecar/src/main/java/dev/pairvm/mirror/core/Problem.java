@@ -31,7 +31,9 @@ public record Problem(Kind kind, String message, Map<String, String> facts) {
         /** Guest I/O is held because neither the peer nor the arbiter gives leave. */
         SUSPENDED,
         /** The peer was dropped because its acknowledgements were late. */
-        PEER_SLOW
+        PEER_SLOW,
+        /** A disk was to grow, and a copy's volume can not hold it. */
+        DISK_NOT_GROWN
     }
 
     /** Copies the facts. */

@@ -40,7 +40,7 @@ final class Resync {
     private final Lead lead;
     private final Link link;
     private final DirtyMap todo;
-    private final List<Long> diskBytes;
+    private final DiskSizes sizes;
     private final List<Step> steps = new ArrayList<>();
     private final LongTable<Step> bySeq = new LongTable<>();
     private final long[] total;
@@ -51,13 +51,13 @@ final class Resync {
     private boolean abandoned;
     private boolean finished;
 
-    Resync(Outbox out, Rules rules, Lead lead, Link link, DirtyMap todo, List<Long> diskBytes) {
+    Resync(Outbox out, Rules rules, Lead lead, Link link, DirtyMap todo, DiskSizes sizes) {
         this.out = out;
         this.rules = rules;
         this.lead = lead;
         this.link = link;
         this.todo = todo;
-        this.diskBytes = diskBytes;
+        this.sizes = sizes;
         total = new long[todo.disks()];
         done = new long[todo.disks()];
         for (int i = 0; i < total.length; i++) {
@@ -107,7 +107,7 @@ final class Resync {
         int first = Long.numberOfTrailingZeros(word);
         int run = Math.min(Comparison.MOST_CHUNKS, Long.numberOfTrailingZeros(~(word >>> first)));
         long offset = (long) extent * Extent.BYTES + (long) first * Extent.CHUNK_BYTES;
-        long length = Math.min((long) run * Extent.CHUNK_BYTES, diskBytes.get(disk) - offset);
+        long length = Math.min((long) run * Extent.CHUNK_BYTES, sizes.of(disk) - offset);
         todo.remove(disk, extent, DirtyMap.mask(extent, offset, length));
         Step step = new Step(disk, offset, length);
         steps.add(step);

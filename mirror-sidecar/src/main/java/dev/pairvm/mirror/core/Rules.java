@@ -97,6 +97,16 @@ class Rules {
         return true;
     }
 
+    /** This side's disk grows only when its follower's has. */
+    boolean growsFollowerFirst() {
+        return true;
+    }
+
+    /** A copy that is filled is as large as its lead, whatever it was. */
+    boolean fillsToOwnSize() {
+        return true;
+    }
+
     /** A filled copy compares also what its own activity log names. */
     boolean comparesReturningLog() {
         return true;

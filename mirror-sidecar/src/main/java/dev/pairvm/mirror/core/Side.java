@@ -20,6 +20,8 @@ final class Side {
     final TreeMap<CopyId, Link> links = new TreeMap<>();
 
     final CasDesk desk;
+    final DiskSizes sizes;
+    final RoomDesk room;
     final SuperblockDesk superblock;
     /** Activity log and bitmap as last persisted by an earlier leadership of this copy; empty once it was sealed. */
     List<Extent> foundHot;
@@ -48,7 +50,9 @@ final class Side {
                         dev.pairvm.api.mirror.Epoch.NONE,
                         Lineage.BLANK,
                         false));
-        this.superblock = new SuperblockDesk(out, found);
+        this.sizes = new DiskSizes(config.diskBytes());
+        this.room = new RoomDesk(out, sizes);
+        this.superblock = new SuperblockDesk(out, found, sizes);
         this.desk = new CasDesk(
                 config, out, rules, listener, () -> superblock.durable().arbiterUid());
         this.foundHot = started.hot();

@@ -17,6 +17,7 @@ final class Standing implements CasDesk.Listener {
     final Greetings greetings;
     final Candidacy candidacy;
     final Following following;
+    final GrowthOfFollower growth;
 
     /** Not null while this side leads. */
     @Nullable
@@ -39,6 +40,7 @@ final class Standing implements CasDesk.Listener {
         candidacy = new Candidacy(side);
         election = new Election(side, this);
         following = new Following(side, this);
+        growth = new GrowthOfFollower(side, this);
         conversation = new Conversation(side, this);
         store = new StoreAnswers(side, this);
     }
@@ -158,6 +160,15 @@ final class Standing implements CasDesk.Listener {
                 ifLeading(l -> l.handOver().abandoned());
             case Event.LeaveRequested order -> leave(order);
             case Event.VerifyRequested order -> verify();
+            case Event.RoomMade made -> side.room.made(made);
+            case Event.NoRoom none -> side.room.none(none);
+            case Event.GrowRequested order -> {
+                if (leading == null) {
+                    side.out.emit(new Effect.OrderEnded(Effect.Order.GROW, "this side does not lead"));
+                } else {
+                    leading.growth().request(order);
+                }
+            }
         }
     }
 
@@ -200,7 +211,7 @@ final class Standing implements CasDesk.Listener {
             side.out.emit(new Effect.ReadyToExit());
             return;
         }
-        for (int disk = 0; disk < side.config.diskBytes().size(); disk++) {
+        for (int disk = 0; disk < side.sizes.count(); disk++) {
             long io = side.out.token();
             stopFlushes.add(io);
             side.out.emit(new Effect.FlushLocal(io, disk));

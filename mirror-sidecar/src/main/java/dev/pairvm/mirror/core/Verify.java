@@ -161,7 +161,7 @@ final class Verify {
     }
 
     private long total() {
-        return side.config.diskBytes().stream().mapToLong(Long::longValue).sum();
+        return side.sizes.all().stream().mapToLong(Long::longValue).sum();
     }
 
     private VerifyRun run(Link to, VerifyRun.State state, String reason, long endedAt) {
@@ -187,9 +187,7 @@ final class Verify {
 
     private void take(Link to) {
         notBefore = side.out.now() + BUSY_NANOS;
-        long length = Math.min(
-                (long) Comparison.MOST_CHUNKS * Extent.CHUNK_BYTES,
-                side.config.diskBytes().get(disk) - offset);
+        long length = Math.min((long) Comparison.MOST_CHUNKS * Extent.CHUNK_BYTES, side.sizes.of(disk) - offset);
         Step next = new Step(to, disk, offset, length);
         step = next;
         if (side.rules.verifyLocksRanges()) {
@@ -317,13 +315,13 @@ final class Verify {
         boolean zeroes = now.zeroes();
         release(now);
         offset = now.offset + now.length;
-        if (offset >= side.config.diskBytes().get(now.disk)) {
+        if (offset >= side.sizes.of(now.disk)) {
             offset = 0;
             disk = now.disk + 1;
         }
         if (!ending.isEmpty()) {
             abort(ending);
-        } else if (disk == side.config.diskBytes().size()) {
+        } else if (disk == side.sizes.count()) {
             end(VerifyRun.State.COMPLETE, "");
         } else if (zeroes) {
             tick(); // holes cost next to nothing

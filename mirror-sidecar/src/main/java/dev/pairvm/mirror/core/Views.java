@@ -35,7 +35,7 @@ final class Views {
         Optional<Resync> running =
                 lead.map(leading -> leading.followed().joining().resync());
         List<CoreView.Disk> disks = new ArrayList<>();
-        for (int disk = 0; disk < side.config.diskBytes().size(); disk++) {
+        for (int disk = 0; disk < side.sizes.count(); disk++) {
             int of = disk;
             long dirty = lead.map(leading -> leading.dirty().chunks(of) * Extent.CHUNK_BYTES)
                     .orElse(0L);

@@ -4,6 +4,7 @@ import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Event;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,9 @@ final class DisksOnly implements GuestPort, GatePort {
 
     @Override
     public void start(Effect.StartCause cause) {}
+
+    @Override
+    public void diskSizes(List<Long> bytes) {}
 
     @Override
     public void freeze() {}

@@ -13,6 +13,7 @@ import dev.pairvm.mirror.network.NetworkException;
 import dev.pairvm.mirror.network.PodNetwork;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -53,6 +54,8 @@ final class GuestDesk implements GuestPort {
     private boolean pausedForSwitch;
     private @Nullable CompletableFuture<Void> arrival;
     private @Nullable String trouble;
+    private List<Long> diskSizes = List.of();
+    private boolean showing;
     private Runnable ran = () -> {};
     private Runnable moveOver = () -> {};
 
@@ -114,7 +117,9 @@ final class GuestDesk implements GuestPort {
     @Override
     public void prepareStandby() {
         if (runner && wished && arrival == null) {
-            guest.prepareStandby().exceptionally(failure -> failed("a standby guest could not be prepared", failure));
+            guest.prepareStandby()
+                    .thenRun(this::showDiskSizes)
+                    .exceptionally(failure -> failed("a standby guest could not be prepared", failure));
         }
     }
 
@@ -163,6 +168,7 @@ final class GuestDesk implements GuestPort {
                 timers.later(START_AGAIN, this::runIfDown);
             } else {
                 trouble = null;
+                showDiskSizes();
             }
             changed.run();
         });
@@ -218,6 +224,31 @@ final class GuestDesk implements GuestPort {
     @Override
     public void thaw() {
         guest.thaw();
+        timers.now(this::showDiskSizes);
+    }
+
+    /** A QEMU that opened the disks before they grew is told; one that opens them later sees it by itself. */
+    @Override
+    public void diskSizes(List<Long> bytes) {
+        diskSizes = bytes;
+        timers.now(this::showDiskSizes);
+    }
+
+    private void showDiskSizes() {
+        if (showing || guest.state() instanceof GuestState.Frozen) {
+            return; // a frozen one is told when it runs again
+        }
+        showing = true;
+        List<Long> shown = diskSizes;
+        guest.showDiskSizes(shown).whenComplete((_, failure) -> {
+            showing = false;
+            if (failure != null && (guest.state().isGuestAlive() || guest.state() instanceof GuestState.Ready)) {
+                LOG.warn("QEMU does not see the disks' sizes yet: {}", failure.getMessage());
+                timers.later(START_AGAIN, this::showDiskSizes);
+            } else if (!shown.equals(diskSizes)) {
+                showDiskSizes();
+            }
+        });
     }
 
     // ------------------------------------------------------------------------------------------------- hand-over,

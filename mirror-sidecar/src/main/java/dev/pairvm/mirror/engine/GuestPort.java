@@ -3,6 +3,7 @@ package dev.pairvm.mirror.engine;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.mirror.core.Effect;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +35,9 @@ interface GuestPort {
 
     /** What the guest's QEMU does. */
     MirrorReport.Guest report();
+
+    /** How large the disks are, in their order: a QEMU that has one in view is to see it so. */
+    void diskSizes(List<Long> bytes);
 
     /** Whether a guest can run here at all. */
     boolean runner();

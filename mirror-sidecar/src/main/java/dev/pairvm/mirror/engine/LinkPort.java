@@ -148,7 +148,7 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
         LOG.info("link to copy {} is up, by {}", up.peer(), up.path());
         connected.add(up.peer());
         last = Optional.of(up.peer());
-        engine.get().post(new Event.LinkUp(up.peer(), up.answersReads(), up.verifies()));
+        engine.get().post(new Event.LinkUp(up.peer(), up.answersReads(), up.verifies(), up.grows()));
     }
 
     @Override

@@ -164,8 +164,9 @@ public final class MirrorAssembly {
             desk.onMoveOver(mover::close);
             mover.serve(() -> desk);
         }
+        ServedSizes sizes = new ServedSizes(config.disks(), BACKUP_PREFIX, store.diskBytes(), guestSide.guest());
         MirrorEngine engine = new MirrorEngine(new MirrorEngine.Parts(
-                new PairCore(core(config)),
+                new PairCore(core(config, store)),
                 loop,
                 requests,
                 new StoreEffects(
@@ -175,6 +176,7 @@ public final class MirrorAssembly {
                         requests,
                         link,
                         event -> late.get().post(event)),
+                sizes,
                 new ArbiterEffects(arbiter, event -> late.get().post(event)),
                 link,
                 mover::open,
@@ -188,14 +190,14 @@ public final class MirrorAssembly {
 
         // What others may ask.
         Verifications verifications = new Verifications(config, engine, InstantSource.system());
-        ReportWriter reports =
-                new ReportWriter(config, engine, guestSide.guest(), reign, link, verifications, settings.version());
+        ReportWriter reports = new ReportWriter(
+                config, engine, sizes, guestSide.guest(), reign, link, verifications, settings.version());
         ControlServer control = new ControlServer(
                 vertx,
                 settings.tls(),
                 config.machineUid(),
                 reports,
-                new OrderTaker(config, engine, verifications, desk));
+                new OrderTaker(config, engine, sizes, verifications, desk));
         MetricsFeed feed = new MetricsFeed(metrics, clock::nanos, reports, link, requests::size, control::eventReaders);
         changed.listener(() -> {
             feed.changed();
@@ -210,7 +212,8 @@ public final class MirrorAssembly {
         boolean guestAlive = guestSide.adopt(ADOPT_LIMIT);
         loop.submit(() -> engine.start(new Event.Started(superblock, store.hot(), store.dirty(), guestAlive)))
                 .get();
-        NbdServer nbd = listener.serve(exports(config, store, requests, engine, metrics), NbdLimits.DEFAULT);
+        NbdServer nbd = listener.serve(exports(config, sizes, store, requests, engine, metrics), NbdLimits.DEFAULT);
+        loop.submit(() -> sizes.serve(nbd)).get();
         Meeting meeting = new Meeting(settings, loop, arbiter, link);
         loop.submit(meeting::listen).get().get();
         loop.submit(() -> {
@@ -236,11 +239,11 @@ public final class MirrorAssembly {
         };
     }
 
-    private static CoreConfig core(MirrorConfig config) {
+    private static CoreConfig core(MirrorConfig config, CopyStore store) {
         return new CoreConfig(
                 config.machineUid(),
                 config.copy(),
-                config.disks().stream().map(MirrorConfig.Disk::sizeBytes).toList(),
+                store.diskBytes(),
                 config.timing(),
                 config.slowPeer() == MirrorConfig.SlowPeer.SUSPEND,
                 CoreConfig.DEFAULT_HOT_EXTENTS,
@@ -249,7 +252,12 @@ public final class MirrorAssembly {
     }
 
     private static NbdExports exports(
-            MirrorConfig config, CopyStore store, GuestRequests requests, MirrorEngine engine, MirrorMetrics metrics) {
+            MirrorConfig config,
+            ServedSizes sizes,
+            CopyStore store,
+            GuestRequests requests,
+            MirrorEngine engine,
+            MirrorMetrics metrics) {
         List<NbdExport> exports = new ArrayList<>();
         List<NbdExport> backups = new ArrayList<>();
         List<AsyncDisk> disks = store.disks();
@@ -263,12 +271,11 @@ public final class MirrorAssembly {
                     engine::isStandby,
                     new MeteredDisk(metrics.disk(disk.name())));
             // The guest's requests count in the export, the peer's and a resync's writes at the disk.
-            ChangeBitmaps changes = new ChangeBitmaps(disk.sizeBytes());
+            ChangeBitmaps changes = new ChangeBitmaps(sizes.of(i));
             disks.get(i).onChange(changes::changed);
-            exports.add(
-                    NbdExport.writable(disk.name(), disk.sizeBytes(), backend).tracking(changes));
+            exports.add(NbdExport.writable(disk.name(), sizes.of(i), backend).tracking(changes));
             backups.add(NbdExport.readOnly(
-                            BACKUP_PREFIX + disk.name(), disk.sizeBytes(), new BackupView(backend, engine::isStandby))
+                            BACKUP_PREFIX + disk.name(), sizes.of(i), new BackupView(backend, engine::isStandby))
                     .tracking(changes));
         }
         exports.addAll(backups);

@@ -44,6 +44,7 @@ public final class MirrorEngine {
     private final EventPump pump;
     private final GuestRequests requests;
     private final StoreEffects store;
+    private final ServedSizes sizes;
     private final ArbiterEffects arbiter;
     private final PeerPort peer;
     private final Function<CopyId, CompletableFuture<Path>> mover;
@@ -66,6 +67,7 @@ public final class MirrorEngine {
             EventLoop loop,
             GuestRequests requests,
             StoreEffects store,
+            ServedSizes sizes,
             ArbiterEffects arbiter,
             PeerPort peer,
             Function<CopyId, CompletableFuture<Path>> mover,
@@ -82,6 +84,7 @@ public final class MirrorEngine {
         loop = parts.loop();
         requests = parts.requests();
         store = parts.store();
+        sizes = parts.sizes();
         arbiter = parts.arbiter();
         peer = parts.peer();
         mover = parts.mover();
@@ -196,6 +199,15 @@ public final class MirrorEngine {
             case Effect.ReplyToGuest reply -> requests.answer(reply.request(), reply.errno());
             case Effect.ForgetRequest forget -> requests.forget(forget.request());
             case Effect.PersistSuperblock persist -> store.persist(persist);
+            case Effect.MakeRoom room -> {
+                LOG.info("making room for {} bytes of disk {}", room.toBytes(), room.disk());
+                store.makeRoom(room);
+            }
+            case Effect.DiskResized(int disk, long bytes) -> {
+                LOG.info("disk {} has {} bytes from now", disk, bytes);
+                sizes.resized(disk, bytes);
+                changed.run();
+            }
             case Effect.PersistActivityLog persist -> store.persist(persist);
             case Effect.ClearBookkeeping clear -> store.clear(clear);
             case Effect.RenewGate renew -> renew(renew.untilNanos());

@@ -19,12 +19,19 @@ import org.jspecify.annotations.Nullable;
 final class OrderTaker implements OrderDesk {
     private final MirrorConfig config;
     private final MirrorEngine engine;
+    private final ServedSizes sizes;
     private final Verifications verifications;
     private final @Nullable GuestDesk guest;
 
-    OrderTaker(MirrorConfig config, MirrorEngine engine, Verifications verifications, @Nullable GuestDesk guest) {
+    OrderTaker(
+            MirrorConfig config,
+            MirrorEngine engine,
+            ServedSizes sizes,
+            Verifications verifications,
+            @Nullable GuestDesk guest) {
         this.config = config;
         this.engine = engine;
+        this.sizes = sizes;
         this.verifications = verifications;
         this.guest = guest;
     }
@@ -39,6 +46,7 @@ final class OrderTaker implements OrderDesk {
         return switch (order) {
             case MirrorOrder.Switchover switchover -> take(switchover, view);
             case MirrorOrder.Leave leave -> take(leave, view);
+            case MirrorOrder.Grow grow -> take(grow, view);
             case MirrorOrder.SetRunning set -> {
                 if (guest == null) {
                     yield new Outcome.Impossible("this mirror serves disks only");
@@ -62,6 +70,25 @@ final class OrderTaker implements OrderDesk {
             return new Outcome.Impossible("copy " + order.to() + " is not in sync; wait until the pair is whole");
         }
         engine.post(new Event.HandOverRequested(order.to()));
+        return new Outcome.Begun();
+    }
+
+    private Outcome take(MirrorOrder.Grow order, CoreView view) {
+        int disk = config.disks().stream().map(MirrorConfig.Disk::name).toList().indexOf(order.disk());
+        if (disk < 0) {
+            return new Outcome.Impossible("this machine has no disk " + order.disk());
+        }
+        if (order.bytes() == sizes.of(disk)) {
+            return new Outcome.Done();
+        }
+        if (order.bytes() < sizes.of(disk)) {
+            return new Outcome.Impossible("disk " + order.disk() + " has " + sizes.of(disk)
+                    + " bytes; it can grow, but not shrink to " + order.bytes());
+        }
+        if (view.role() != Role.ACTIVE) {
+            return new Outcome.Impossible("copy " + config.copy() + " is not the active; send the order to the active");
+        }
+        engine.post(new Event.GrowRequested(disk, order.bytes()));
         return new Outcome.Begun();
     }
 

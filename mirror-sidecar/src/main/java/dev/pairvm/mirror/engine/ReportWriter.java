@@ -35,6 +35,7 @@ final class ReportWriter implements ReportDesk {
 
     private final MirrorConfig config;
     private final MirrorEngine engine;
+    private final ServedSizes sizes;
     private final GuestPort guest;
     private final Reign reign;
     private final LinkFacts link;
@@ -44,6 +45,7 @@ final class ReportWriter implements ReportDesk {
     ReportWriter(
             MirrorConfig config,
             MirrorEngine engine,
+            ServedSizes sizes,
             GuestPort guest,
             Reign reign,
             LinkFacts link,
@@ -51,6 +53,7 @@ final class ReportWriter implements ReportDesk {
             String version) {
         this.config = config;
         this.engine = engine;
+        this.sizes = sizes;
         this.guest = guest;
         this.reign = reign;
         this.link = link;
@@ -90,7 +93,7 @@ final class ReportWriter implements ReportDesk {
             boolean known = i < view.disks().size();
             disks.add(new MirrorReport.Disk(
                     disk.name(),
-                    disk.sizeBytes(),
+                    sizes.of(i),
                     known ? view.disks().get(i).bytesToResync() : 0,
                     known ? view.disks().get(i).resyncedBytes() : 0));
         }
@@ -111,6 +114,9 @@ final class ReportWriter implements ReportDesk {
 
     private MirrorReport.Problem told(Problem problem) {
         String reason = camelCase(problem.kind());
+        if (problem.kind() == Problem.Kind.DISK_NOT_GROWN) {
+            return notGrown(problem);
+        }
         if (problem.kind() != Problem.Kind.DISK_FAILED) {
             return new MirrorReport.Problem(reason, problem.message(), problem.facts());
         }
@@ -126,6 +132,20 @@ final class ReportWriter implements ReportDesk {
                 reason,
                 facts.getOrDefault("operation", "").toLowerCase(Locale.ROOT) + " on " + disk + " failed with " + error
                         + "; this copy is out and is never retried",
+                facts);
+    }
+
+    /** With the disk's name in place of its index, which only mirrors know. */
+    private MirrorReport.Problem notGrown(Problem problem) {
+        Map<String, String> facts = new TreeMap<>(problem.facts());
+        int index = Integer.parseInt(facts.getOrDefault("disk", "-1"));
+        String name = index >= 0 && index < config.disks().size()
+                ? config.disks().get(index).name()
+                : "";
+        facts.put("disk", name);
+        return new MirrorReport.Problem(
+                camelCase(problem.kind()),
+                problem.message().replace("disk " + index + " ", "disk " + name + " "),
                 facts);
     }
 

@@ -214,10 +214,20 @@ final class StoreEffects {
     void persist(Effect.PersistSuperblock persist) {
         store.persistSuperblock(
                 persist.superblock(),
+                persist.diskBytes(),
                 failure -> core.accept(
                         failure == null
                                 ? new Event.SuperblockPersisted(persist.token())
                                 : failed(persist.token(), failure, Event.LocalFailed.Kind.METADATA)));
+    }
+
+    void makeRoom(Effect.MakeRoom room) {
+        store.makeRoom(
+                room.disk(),
+                room.fromBytes(),
+                room.toBytes(),
+                why -> core.accept(
+                        why.isEmpty() ? new Event.RoomMade(room.token()) : new Event.NoRoom(room.token(), why)));
     }
 
     void persist(Effect.PersistActivityLog persist) {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.netty.channel.EventLoop;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ScheduledFuture;
@@ -273,6 +274,20 @@ public final class GuestControl implements AutoCloseable {
             within(grace, "the guest did not switch itself off", off)
                     .whenComplete((done, ignored) -> complete(gone, kill()));
             return gone;
+        });
+    }
+
+    /**
+     * Lets QEMU, and through it the guest, see how large the disks are. Nothing is done for a disk that it sees so already, for one that
+     * would shrink, or where no QEMU has the disks open. Fails if QEMU has not read the size anew yet: try again.
+     */
+    public CompletableFuture<Void> showDiskSizes(List<Long> bytes) {
+        return next(() -> {
+            boolean open = tracker.state() instanceof GuestState.Running
+                    || tracker.state() instanceof GuestState.Ready ready && ready.mode() == StartMode.BOOT;
+            return open && !qemu.isFrozen()
+                    ? new DiskSizesInQemu(this).show(bytes)
+                    : CompletableFuture.completedFuture(null);
         });
     }
 

@@ -28,6 +28,9 @@ enum FrameType {
     READ_DATA(21),
     READ_FAILED(22),
     VERIFY(23),
+    GROW(28),
+    GROWN(29),
+    NOT_GROWN(30),
     // the link's
     GREETING(64),
     SELECT(65),
@@ -70,6 +73,7 @@ enum FrameType {
                 LinkFrame.Feature.STREAMS;
             case READ, READ_DATA, READ_FAILED -> LinkFrame.Feature.READS;
             case VERIFY -> LinkFrame.Feature.VERIFIES;
+            case GROW, GROWN, NOT_GROWN -> LinkFrame.Feature.GROWTH;
             case HELLO,
                     ATTACH,
                     ATTACHED,
@@ -125,6 +129,9 @@ enum FrameType {
                     READ,
                     READ_FAILED,
                     VERIFY,
+                    GROW,
+                    GROWN,
+                    NOT_GROWN,
                     GREETING,
                     SELECT,
                     PING,

@@ -9,7 +9,7 @@ sealed interface LinkFrame {
      * Features of this build, one bit each. Both sides use what both have. A frame type that a later release adds belongs to a feature,
      * and is sent only to a peer that has it; who gets it all the same ends the connection, as for any unknown type.
      */
-    long FEATURES = Feature.STREAMS | Feature.READS | Feature.VERIFIES;
+    long FEATURES = Feature.STREAMS | Feature.READS | Feature.VERIFIES | Feature.GROWTH;
 
     /** Bits of {@link Greeting#features}. */
     final class Feature {
@@ -19,6 +19,8 @@ sealed interface LinkFrame {
         static final long READS = 2;
         /** A lead may ask for the hashes of what the peer's device holds. */
         static final long VERIFIES = 4;
+        /** A disk may grow while it is mirrored. */
+        static final long GROWTH = 32;
 
         private Feature() {}
     }

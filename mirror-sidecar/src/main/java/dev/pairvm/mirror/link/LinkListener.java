@@ -51,6 +51,11 @@ public interface LinkListener {
         public boolean verifies() {
             return (features & LinkFrame.Feature.VERIFIES) != 0;
         }
+
+        /** Whether it can be asked to let a disk grow. */
+        public boolean grows() {
+            return (features & LinkFrame.Feature.GROWTH) != 0;
+        }
     }
 
     /**

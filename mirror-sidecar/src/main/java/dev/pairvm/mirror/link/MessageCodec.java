@@ -101,6 +101,18 @@ final class MessageCodec {
                 yield FrameType.HANDED_OVER;
             }
             case Message.Goodbye goodbye -> FrameType.GOODBYE;
+            case Message.Grow grow -> {
+                out.i32(grow.disk()).i64(grow.bytes());
+                yield FrameType.GROW;
+            }
+            case Message.Grown grown -> {
+                out.i32(grown.disk()).i64(grown.bytes());
+                yield FrameType.GROWN;
+            }
+            case Message.NotGrown not -> {
+                out.i32(not.disk()).i64(not.bytes()).sentence(not.reason());
+                yield FrameType.NOT_GROWN;
+            }
             case Message.Read read -> {
                 out.i32(read.disk()).i64(read.offset()).i32(read.length());
                 yield FrameType.READ;
@@ -199,6 +211,10 @@ final class MessageCodec {
             case OUTDATED -> new Message.Outdated(epoch, session);
             case HANDED_OVER -> new Message.HandedOver(epoch, session, in.flag("clean"));
             case GOODBYE -> new Message.Goodbye(epoch, session);
+            case GROW -> new Message.Grow(epoch, session, disk(in), size(in));
+            case GROWN -> new Message.Grown(epoch, session, disk(in), size(in));
+            case NOT_GROWN ->
+                new Message.NotGrown(epoch, session, disk(in), size(in), in.text(BodyWriter.MOST_SENTENCE, "reason"));
             case READ -> {
                 Range range = Range.read(in);
                 range.check(FrameHeader.MOST_PAYLOAD);
@@ -237,6 +253,15 @@ final class MessageCodec {
             throw new MalformedFrameException("disk " + disk + " does not exist");
         }
         return disk;
+    }
+
+    /** Of a disk; whether it can be that large is the core's to check. */
+    private static long size(BodyReader in) throws MalformedFrameException {
+        long bytes = in.i64("bytes");
+        if (bytes < 1) {
+            throw new MalformedFrameException("a disk of " + bytes + " bytes");
+        }
+        return bytes;
     }
 
     private static List<ChunkHash> hashes(BodyReader in) throws MalformedFrameException {

@@ -167,6 +167,18 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         return closing;
     }
 
+    boolean hasOpen(String export) {
+        Transmission current = transmission;
+        return current != null && current.export().name().equals(export);
+    }
+
+    /** Reads no further request and ends the connection behind the last answer. */
+    void sendAway() {
+        if (!closing) {
+            close(true);
+        }
+    }
+
     /** Ends the connection at once. */
     void abort() {
         closing = true;

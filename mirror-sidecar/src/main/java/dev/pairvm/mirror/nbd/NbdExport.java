@@ -62,6 +62,11 @@ public record NbdExport(
         return new NbdExport(name, description, sizeBytes, minimumBlockBytes, readOnly, backend, Optional.of(record));
     }
 
+    /** The same with another size. */
+    NbdExport resized(long bytes) {
+        return new NbdExport(name, description, bytes, minimumBlockBytes, readOnly, backend, changes);
+    }
+
     /** A writable export without alignment rules. */
     public static NbdExport writable(String name, long sizeBytes, NbdBackend backend) {
         return new NbdExport(name, "", sizeBytes, 1, false, backend);

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The exports of one server, in the order of the machine's disks. Immutable; a client that asks for none gets the first. */
+/** The exports of one server, in the order of the machine's disks. Only sizes change, on the event loop; a client that asks for none gets the first. */
 public final class NbdExports {
     private final Map<String, NbdExport> byName = new LinkedHashMap<>();
 
@@ -19,6 +19,16 @@ public final class NbdExports {
                 throw new IllegalArgumentException("export name " + export.name() + " is given twice");
             }
         }
+    }
+
+    /** From now clients learn this size; false if there is no such export, or it has that size. */
+    boolean resize(String name, long bytes) {
+        NbdExport before = byName.get(name);
+        if (before == null || before.sizeBytes() == bytes) {
+            return false;
+        }
+        byName.put(name, before.resized(bytes));
+        return true;
     }
 
     /** Every export. */

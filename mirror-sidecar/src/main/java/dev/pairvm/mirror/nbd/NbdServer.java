@@ -54,6 +54,21 @@ public final class NbdServer implements AutoCloseable {
         channel.pipeline().addLast(connection);
     }
 
+    /**
+     * Gives an export another size. Who has it open is sent away when everything that it asked for is answered: only a client that comes
+     * anew learns the size. On the event loop.
+     */
+    public void resize(String export, long bytes) {
+        if (exports.resize(export, bytes)) {
+            for (Channel channel : connections) {
+                NbdConnection connection = channel.pipeline().get(NbdConnection.class);
+                if (connection != null && connection.hasOpen(export)) {
+                    connection.sendAway();
+                }
+            }
+        }
+    }
+
     /** Where it listens. */
     public SocketAddress address() {
         return listener.address();

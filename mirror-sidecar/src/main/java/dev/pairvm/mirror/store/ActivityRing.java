@@ -28,7 +28,7 @@ final class ActivityRing {
     private static final int MAX_SNAPSHOT_PARTS = 32;
 
     private final MetadataArea area;
-    private final int diskExtents;
+    private int diskExtents;
     private final BitSet hot;
     private final boolean damaged;
     private final MemorySegment block = Arena.ofAuto().allocate(BLOCK_BYTES, BLOCK_BYTES);
@@ -199,7 +199,12 @@ final class ActivityRing {
     }
 
     /** How many extents the disk has. */
-    int diskExtents() {
+    synchronized int diskExtents() {
         return diskExtents;
+    }
+
+    /** The disk has more extents from now, all of them cold. */
+    synchronized void grow(int extents) {
+        diskExtents = Math.max(diskExtents, extents);
     }
 }

@@ -21,6 +21,9 @@ interface BlockFile extends AutoCloseable {
     /** Bytes from the start to the end of the file or device. */
     long sizeBytes() throws DiskException;
 
+    /** The most bytes that it could ever have where it lies: those of its device or file system. */
+    long mostBytes() throws DiskException;
+
     /** Reads exactly {@code length} bytes; what lies beyond the end of a file reads as zeros. */
     void read(long offset, long address, int length) throws DiskException;
 

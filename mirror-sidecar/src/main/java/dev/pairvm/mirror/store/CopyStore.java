@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 
 /**
  * One copy: all disks of the machine on this host, and what is durably known of them. The unit that is in sync or not is the
@@ -27,7 +28,12 @@ public final class CopyStore implements AutoCloseable {
 
     /** A disk with its bookkeeping. */
     private record Part(
-            DiskStore store, AsyncDisk disk, SuperblockSlots superblock, ActivityRing activity, DirtyBitmap bitmap) {}
+            DiskStore store,
+            AsyncDisk disk,
+            SuperblockSlots superblock,
+            ActivityRing activity,
+            DirtyBitmap bitmap,
+            long bytesAtOpening) {}
 
     private CopyStore(List<Part> parts, IoWorkers workers, Executor loop, StoredSuperblock stored, long sequence) {
         this.parts = parts;
@@ -74,7 +80,8 @@ public final class CopyStore implements AutoCloseable {
                     new AsyncDisk(store, workers, loop),
                     superblock,
                     ActivityRing.load(store.metadata(), extents),
-                    DirtyBitmap.load(store.metadata(), parts.size(), store.sizeBytes())));
+                    DirtyBitmap.load(store.metadata(), parts.size(), store.sizeBytes()),
+                    store.sizeBytes()));
         }
         long sequence = 0;
         for (SuperblockRead read : reads) {
@@ -116,14 +123,46 @@ public final class CopyStore implements AutoCloseable {
         return parts.stream().flatMap(part -> part.bitmap().dirty().stream()).toList();
     }
 
-    /** Makes the superblock durable on every disk. At most one may be under way. */
-    public void persistSuperblock(Superblock superblock, IoCompletion done) {
+    /** How large each disk is by its superblock, or by the configuration where there is none yet. In bytes, as the disks were opened. */
+    public List<Long> diskBytes() {
+        return parts.stream().map(Part::bytesAtOpening).toList();
+    }
+
+    /**
+     * Makes room for a larger disk, see {@link DiskStore#makeRoom}; the disk is not larger before a superblock says so.
+     *
+     * @param done on the event loop: empty, or why there is no room
+     */
+    public void makeRoom(int disk, long from, long to, Consumer<String> done) {
+        Part part = parts.get(disk);
+        workers.submit(() -> {
+            String outcome = "";
+            try {
+                part.store().makeRoom(from, to);
+                int extents = Math.toIntExact(DirtyBitmap.extentsFor(to));
+                part.activity().grow(extents);
+                part.bitmap().grow(extents);
+            } catch (NoRoomException | DiskException e) {
+                outcome = String.valueOf(e.getMessage());
+            }
+            String why = outcome;
+            loop.execute(() -> done.accept(why));
+        });
+    }
+
+    /** With the sizes that the disks had when they were opened. */
+    void persistSuperblock(Superblock superblock, IoCompletion done) {
+        persistSuperblock(superblock, diskBytes(), done);
+    }
+
+    /** Makes superblock and sizes durable on every disk. At most one may be under way. */
+    public void persistSuperblock(Superblock superblock, List<Long> diskBytes, IoCompletion done) {
         byte[] content = SuperblockCodec.encode(superblock);
         long next = ++sequence;
         onWorker(
                 done,
                 part -> part.superblock()
-                        .write(next, part.store().name(), part.store().sizeBytes(), content));
+                        .write(next, part.store().name(), diskBytes.get(parts.indexOf(part)), content));
     }
 
     /**

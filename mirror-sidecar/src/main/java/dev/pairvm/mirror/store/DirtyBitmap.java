@@ -37,7 +37,7 @@ final class DirtyBitmap {
 
     private final MetadataArea area;
     private final int disk;
-    private final long[] words;
+    private long[] words;
     private final BitSet changedPages = new BitSet();
     private final MemorySegment batch = Arena.ofAuto().allocate((long) BATCH_PAGES * BLOCK_BYTES, BLOCK_BYTES);
 
@@ -90,6 +90,13 @@ final class DirtyBitmap {
             }
         }
         return dirty;
+    }
+
+    /** The disk has more extents from now, all of them clean: their pages were never written. */
+    synchronized void grow(int extents) {
+        if (extents > words.length) {
+            words = java.util.Arrays.copyOf(words, extents);
+        }
     }
 
     /** Replaces one word, in memory only until {@link #writeDurably}. */

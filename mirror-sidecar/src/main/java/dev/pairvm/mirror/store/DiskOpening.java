@@ -40,12 +40,12 @@ final class DiskOpening {
             Path imagePath = directory.resolve(IMAGE);
             refuseLostImage(disk, superblock, Files.exists(imagePath), imagePath);
             image = LinuxFile.openFile(imagePath);
-            fit(disk, image, superblock);
+            long size = fit(disk, image, superblock);
             if (metadataFile.sizeBytes() < MetadataArea.BITMAP) {
                 // Written once as a whole, so that later writes change no allocation and need no journal commit.
                 preallocate(metadata);
             }
-            return new DiskStore(disk.name(), disk.sizeBytes(), image, metadata);
+            return new DiskStore(disk.name(), size, image, metadata);
         } catch (DiskSetupException | DiskException | RuntimeException e) {
             metadata.close();
             if (image != null) {
@@ -64,7 +64,8 @@ final class DiskOpening {
         }
     }
 
-    private static void fit(MirrorConfig.Disk disk, BlockFile image, SuperblockRead superblock)
+    /** How large the disk is: as its superblock says, for it grows only together with its peer. A new one is as large as configured. */
+    private static long fit(MirrorConfig.Disk disk, BlockFile image, SuperblockRead superblock)
             throws DiskSetupException, DiskException {
         long size = image.sizeBytes();
         if (superblock instanceof Found found) {
@@ -74,6 +75,7 @@ final class DiskOpening {
                         "disk " + disk.name() + ": " + image.path() + " has " + size + " bytes but had "
                                 + found.imageBytes() + "; this copy is lost, let it be replaced by a new one");
             }
+            return found.imageBytes();
         }
         if (size > disk.sizeBytes()) {
             throw new DiskSetupException("disk " + disk.name() + ": " + image.path() + " has " + size
@@ -82,6 +84,7 @@ final class DiskOpening {
         if (size < disk.sizeBytes()) {
             image.resize(disk.sizeBytes());
         }
+        return disk.sizeBytes();
     }
 
     private static void checkIdentity(MirrorConfig.Disk disk, Found found) throws DiskSetupException {
@@ -109,20 +112,20 @@ final class DiskOpening {
         LinuxFile device = LinuxFile.openDevice(Path.of(disk.path()));
         try {
             long deviceBytes = device.sizeBytes();
-            long metadataBytes = MetadataArea.sizeFor(deviceBytes);
-            long base = DeviceLayout.metadataOffset(deviceBytes);
-            if (base < disk.sizeBytes()) {
-                throw new DiskSetupException("disk " + disk.name() + ": " + disk.path() + " has " + deviceBytes
-                        + " bytes, of which the last " + metadataBytes
-                        + " are for metadata; that leaves too little for "
-                        + disk.sizeBytes() + " bytes: ask for a volume of at least "
-                        + (disk.sizeBytes() + MetadataArea.sizeFor(deviceBytes) + MetadataArea.BLOCK_BYTES) + " bytes");
-            }
-            MetadataArea metadata = new MetadataArea(device, base, metadataBytes, false);
+            MetadataArea metadata = DeviceLayout.find(device, deviceBytes, disk.name());
+            long size = disk.sizeBytes();
             if (new SuperblockSlots(metadata).read() instanceof Found found) {
                 checkIdentity(disk, found);
+                size = found.imageBytes();
             }
-            return new DiskStore(disk.name(), disk.sizeBytes(), device, metadata);
+            if (metadata.base() < size) {
+                throw new DiskSetupException("disk " + disk.name() + ": " + disk.path() + " has " + deviceBytes
+                        + " bytes, of which the last " + MetadataArea.sizeFor(deviceBytes)
+                        + " are for metadata; that leaves too little for " + size
+                        + " bytes: ask for a volume of at least "
+                        + (size + MetadataArea.sizeFor(deviceBytes) + MetadataArea.BLOCK_BYTES) + " bytes");
+            }
+            return new DiskStore(disk.name(), size, device, metadata);
         } catch (DiskSetupException | DiskException | RuntimeException e) {
             device.close();
             throw e;

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class DiskStore implements AutoCloseable {
     private final String name;
-    private final long sizeBytes;
+    private volatile long sizeBytes;
     private final BlockFile image;
     private final MetadataArea metadata;
     private final AtomicReference<@Nullable DiskException> failure = new AtomicReference<>();
@@ -43,7 +43,7 @@ public final class DiskStore implements AutoCloseable {
         return name;
     }
 
-    /** Size as configured, in bytes. */
+    /** Where reads and writes must end, in bytes: the disk's size, or more where room was made for a larger one. */
     public long sizeBytes() {
         return sizeBytes;
     }
@@ -141,6 +141,20 @@ public final class DiskStore implements AutoCloseable {
         } catch (DiskException e) {
             throw latch(e);
         }
+    }
+
+    /**
+     * Makes room: afterwards the volume holds {@code to} bytes, those from {@code from} on read as zeros, and both is durable. What is
+     * written there meanwhile is lost; nobody does, for the disk ends at {@code from}. Idempotent.
+     *
+     * @throws NoRoomException the volume can not hold it, nothing has changed
+     * @throws DiskException a write or flush failed; a flush also closes this store
+     */
+    void makeRoom(long from, long to) throws NoRoomException, DiskException {
+        refuseIfFailed();
+        DiskRoom.make(name, image, metadata, from, to);
+        flush();
+        sizeBytes = Math.max(sizeBytes, to);
     }
 
     /** Walks the data and holes of a range until its end or until the visitor has enough. */

@@ -1,8 +1,10 @@
 package dev.pairvm.mirror.store;
 
 import dev.pairvm.mirror.store.DiskException.Operation;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
@@ -100,6 +102,19 @@ final class LinuxFile implements BlockFile {
             throw failed(Operation.MAP, 0, 0, size);
         }
         return size;
+    }
+
+    @Override
+    public long mostBytes() throws DiskException {
+        if (device) {
+            return sizeBytes();
+        }
+        try {
+            long total = Files.getFileStore(Path.of(path)).getTotalSpace();
+            return total <= 0 ? Long.MAX_VALUE : total; // some file systems do not say
+        } catch (IOException e) {
+            throw failed(Operation.MAP, 0, 0, -Errno.EIO.number());
+        }
     }
 
     @Override

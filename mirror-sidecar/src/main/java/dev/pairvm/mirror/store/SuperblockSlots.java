@@ -70,6 +70,12 @@ final class SuperblockSlots {
         };
     }
 
+    /** Whether either of two slots begins with the mark of this format. */
+    static boolean isMarked(MemorySegment slots) {
+        ByteBuffer blocks = slots.asByteBuffer();
+        return blocks.getLong(0) == MAGIC || blocks.getLong(BLOCK_BYTES) == MAGIC;
+    }
+
     private SuperblockRead readSlot(int index) throws DiskException {
         area.read(slotOffset(index), slot);
         ByteBuffer block = slot.asByteBuffer();

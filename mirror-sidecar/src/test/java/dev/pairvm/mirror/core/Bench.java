@@ -20,7 +20,7 @@ final class Bench {
     static final CopyId A = new CopyId("a");
     static final CopyId B = new CopyId("b");
     static final long MB = 1 << 20;
-    private static final List<Long> DISKS = List.of(64 * MB);
+    static final List<Long> DISKS = List.of(64 * MB);
     private static final long PEER_SEED = 77;
     static final long PEER_LIFE = 4242;
 
@@ -38,6 +38,12 @@ final class Bench {
     boolean peerAnswersReads = true;
 
     boolean peerVerifies = true;
+    /** Whether it can be asked to let a disk grow. */
+    boolean peerGrows = true;
+    /** What the peer says of its disks. */
+    List<Long> peerDisks = DISKS;
+    /** The volumes have no room for more. */
+    boolean full;
     /** The lineage word that both copies of {@link #paired} have. */
     long sealedAs;
 
@@ -102,6 +108,8 @@ final class Bench {
             case Effect.HashLocal e ->
                 answers.add(new Event.LocalHashed(
                         e.io(), java.util.Collections.nCopies(e.length() / Extent.CHUNK_BYTES, ChunkHash.ZERO)));
+            case Effect.MakeRoom e ->
+                answers.add(full ? new Event.NoRoom(e.token(), "full") : new Event.RoomMade(e.token()));
             case Effect.KillGuest e -> answers.add(new Event.GuestKilled());
             case Effect.StopGranting e -> answers.add(new Event.GrantingStopped(e.token(), now));
             default -> {}
@@ -205,7 +213,7 @@ final class Bench {
 
     /** A link comes up and both say hello. */
     Bench linked(Role role, CopyState state, long epoch, long word, long life) {
-        on(new Event.LinkUp(peer(), peerAnswersReads, peerVerifies));
+        on(new Event.LinkUp(peer(), peerAnswersReads, peerVerifies, peerGrows));
         long seed = sent(Message.Hello.class).getLast().seed();
         boolean lower = self.compareTo(peer()) < 0;
         session = Words.positive(Words.mix(lower ? seed : PEER_SEED, lower ? PEER_SEED : seed));
@@ -224,7 +232,7 @@ final class Bench {
                 role,
                 state,
                 new Lineage(word, 0, List.of()),
-                DISKS,
+                peerDisks,
                 List.of()));
     }
 

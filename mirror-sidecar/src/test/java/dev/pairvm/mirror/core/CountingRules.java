@@ -25,7 +25,9 @@ public final class CountingRules extends Rules {
         DISTRUSTS_OLD_DATA,
         RECORDS_FAILED_COPY,
         SEALS_BEFORE_GROW,
-        COMPARES_RETURNING_LOG
+        COMPARES_RETURNING_LOG,
+        GROWS_FOLLOWER_FIRST,
+        FILLS_TO_OWN_SIZE
     }
 
     private final long[] asked = new long[Rule.values().length];
@@ -47,6 +49,16 @@ public final class CountingRules extends Rules {
     private boolean yes(Rule rule) {
         asked[rule.ordinal()]++;
         return true;
+    }
+
+    @Override
+    boolean growsFollowerFirst() {
+        return yes(Rule.GROWS_FOLLOWER_FIRST);
+    }
+
+    @Override
+    boolean fillsToOwnSize() {
+        return yes(Rule.FILLS_TO_OWN_SIZE);
     }
 
     @Override

@@ -15,6 +15,18 @@ public enum Mutants {
             return false;
         }
     }),
+    GROW_BEFORE_THE_FOLLOWER(new Rules() {
+        @Override
+        boolean growsFollowerFirst() {
+            return false;
+        }
+    }),
+    FILLED_COPY_KEEPS_ITS_SIZE(new Rules() {
+        @Override
+        boolean fillsToOwnSize() {
+            return false;
+        }
+    }),
     NO_SESSION_CHECK(new Rules() {
         @Override
         boolean checksSession() {

@@ -39,9 +39,28 @@ class StructuresTest {
 
     @Test
     void aShortLastExtentHasOnlyTheChunksThatExist() {
-        DirtyMap map = new DirtyMap(List.of(Extent.BYTES + 3L * Extent.CHUNK_BYTES + 512));
+        DirtyMap map = new DirtyMap(new DiskSizes(List.of(Extent.BYTES + 3L * Extent.CHUNK_BYTES + 512)));
         map.addAll();
         assertThat(map.chunks(0)).isEqualTo(64 + 4);
+    }
+
+    @Test
+    void anExtentThatLacksOnlyAPartOfItsLastChunkHasAllOfThem() {
+        DirtyMap map = new DirtyMap(new DiskSizes(List.of(2L * Extent.BYTES - 512)));
+        map.addAll();
+        assertThat(map.chunks(0)).isEqualTo(128);
+    }
+
+    @Test
+    void aMapFollowsADiskThatGrows() {
+        DiskSizes sizes = new DiskSizes(List.of((long) Extent.BYTES));
+        DirtyMap map = new DirtyMap(sizes);
+        map.addRange(0, Extent.BYTES, 512);
+        assertThat(map.masks()).as("beyond the end").isEmpty();
+        sizes.become(List.of(3L * Extent.BYTES));
+        assertThat(map.word(0, 2)).isZero();
+        map.addRange(0, 2L * Extent.BYTES, 512);
+        assertThat(map.masks()).containsExactly(new DirtyMask(0, 2, 1));
     }
 
     @Test

@@ -157,7 +157,7 @@ final class MirrorPair implements AutoCloseable {
         CoreConfig config = new CoreConfig(
                 terms.machineUid(),
                 copy,
-                List.of(disk.sizeBytes()),
+                store.diskBytes(),
                 terms.timing(),
                 terms.suspendOnSlowPeer(),
                 CoreConfig.DEFAULT_HOT_EXTENTS,
@@ -171,6 +171,7 @@ final class MirrorPair implements AutoCloseable {
                 loop,
                 requests,
                 new StoreEffects(store, workers, loop, requests, end, event -> engine[0].post(event)),
+                new ServedSizes(List.of(disk), "backup/", store.diskBytes(), nobody),
                 new ArbiterEffects(copy.equals(A) ? arbiterOfA : arbiterOfB, event -> engine[0].post(event)),
                 end,
                 name -> CompletableFuture.failedFuture(new IllegalStateException("no channels here")),

@@ -163,6 +163,7 @@ class TwoPathsTest {
                         requests,
                         port,
                         event -> late.get().post(event)),
+                new ServedSizes(List.of(disk), "backup/", copyStore.diskBytes(), nobody),
                 new ArbiterEffects(arbiter, event -> late.get().post(event)),
                 port,
                 name -> CompletableFuture.failedFuture(new IllegalStateException("no channels here")),

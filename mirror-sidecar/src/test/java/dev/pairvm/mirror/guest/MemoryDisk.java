@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A disk in memory that can withhold its answers, as a mirror does whose peer or arbiter is away. */
 final class MemoryDisk implements NbdBackend {
-    final byte[] bytes = new byte[1 << 20];
+    byte[] bytes = new byte[1 << 20];
     private final List<Runnable> held = new ArrayList<>();
     private boolean holding;
     private @Nullable PeerWriter peer;
@@ -22,6 +22,11 @@ final class MemoryDisk implements NbdBackend {
         } else {
             reply.done();
         }
+    }
+
+    /** It is larger from now, zeros behind what it has. */
+    void grow(int size) {
+        bytes = Arrays.copyOf(bytes, size);
     }
 
     void hold() {

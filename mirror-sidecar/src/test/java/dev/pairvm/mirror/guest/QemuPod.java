@@ -1,5 +1,6 @@
 package dev.pairvm.mirror.guest;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorConfig;
 import dev.pairvm.mirror.nbd.NbdExport;
@@ -183,6 +184,25 @@ final class QemuPod implements AutoCloseable {
 
     <T> T get(Callable<CompletableFuture<T>> action) throws Exception {
         return on(action).get(60, TimeUnit.SECONDS);
+    }
+
+    /** The mirrors let the disk grow. */
+    void grow(int bytes) throws Exception {
+        get(() -> {
+            disk.grow(bytes);
+            nbd.resize("root", bytes);
+            return CompletableFuture.completedFuture("");
+        });
+    }
+
+    /** Bytes of the disk as QEMU has it. */
+    long diskInQemu() throws Exception {
+        for (JsonNode node : get(() -> guest.execute("query-named-block-nodes"))) {
+            if (node.path("node-name").asText().equals("disk0")) {
+                return node.path("image").path("virtual-size").asLong();
+            }
+        }
+        throw new AssertionError("QEMU has no disk");
     }
 
     GuestState state() throws Exception {

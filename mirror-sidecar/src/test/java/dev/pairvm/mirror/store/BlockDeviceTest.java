@@ -91,6 +91,7 @@ class BlockDeviceTest {
             persist(copy, superblock);
         }
         try (CopyStore copy = open(size + (8 << 20))) {
+            assertThat(copy.diskBytes()).as("it grows by order only").containsExactly(size);
             assertThat(copy.superblock()).isEqualTo(new StoredSuperblock.Found(superblock));
             assertThat(copy.hot()).containsExactly(new Extent(0, 11));
             ByteBuf target = Unpooled.directBuffer(512);

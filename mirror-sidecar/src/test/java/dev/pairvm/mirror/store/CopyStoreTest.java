@@ -148,11 +148,31 @@ class CopyStoreTest {
             outcome(done -> copy.persistActivityLog(
                     List.of(new Extent(0, 3)), List.of(), List.of(new DirtyMask(0, 2, 5)), done));
         }
-        try (CopyStore copy = open(disk("root", 2 * SIZE))) {
-            assertThat(copy.superblock()).isEqualTo(new StoredSuperblock.Found(superblock(CopyState.IN_SYNC)));
-            assertThat(copy.hot()).containsExactly(new Extent(0, 3));
-            assertThat(copy.dirty()).containsExactly(new DirtyMask(0, 2, 5));
+        // The wish alone changes nothing: a copy grows together with its peer.
+        MirrorConfig.Disk wished = disk("root", 2 * SIZE);
+        try (CopyStore copy = open(wished)) {
+            assertThat(copy.diskBytes()).containsExactly(SIZE);
+            CompletableFuture<String> room = new CompletableFuture<>();
+            copy.makeRoom(0, SIZE, 2 * SIZE, room::complete);
+            assertThat(room.get(20, TimeUnit.SECONDS)).isEmpty();
             assertThat(Files.size(directory.resolve("root/disk.img"))).isEqualTo(2 * SIZE);
+        }
+        try (CopyStore copy = open(wished)) {
+            assertThat(copy.diskBytes())
+                    .as("room is not size before the superblock says so")
+                    .containsExactly(SIZE);
+            CompletableFuture<String> room = new CompletableFuture<>();
+            copy.makeRoom(0, SIZE, 2 * SIZE, room::complete);
+            assertThat(room.get(20, TimeUnit.SECONDS)).isEmpty();
+            outcome(done -> copy.persistSuperblock(superblock(CopyState.IN_SYNC), List.of(2 * SIZE), done));
+            outcome(done -> copy.persistActivityLog(
+                    List.of(new Extent(0, 31)), List.of(), List.of(new DirtyMask(0, 31, 1)), done));
+        }
+        try (CopyStore copy = open(wished)) {
+            assertThat(copy.diskBytes()).containsExactly(2 * SIZE);
+            assertThat(copy.superblock()).isEqualTo(new StoredSuperblock.Found(superblock(CopyState.IN_SYNC)));
+            assertThat(copy.hot()).containsExactly(new Extent(0, 3), new Extent(0, 31));
+            assertThat(copy.dirty()).containsExactly(new DirtyMask(0, 2, 5), new DirtyMask(0, 31, 1));
         }
     }
 

@@ -32,6 +32,7 @@ final class SimFile implements BlockFile {
     private int flushes;
     private int mostCached = Integer.MAX_VALUE;
     private boolean closed;
+    private long mostBytes = Integer.MAX_VALUE;
 
     SimFile(int size) {
         cached = new byte[size];
@@ -90,6 +91,11 @@ final class SimFile implements BlockFile {
         return new SimFile(surviving);
     }
 
+    /** The file system is no larger. */
+    synchronized void holdAtMost(long bytes) {
+        mostBytes = bytes;
+    }
+
     /** Flips a bit of what is stored. */
     synchronized void rot(int offset) {
         cached[offset] ^= 0x40;
@@ -121,6 +127,11 @@ final class SimFile implements BlockFile {
     @Override
     public synchronized long sizeBytes() {
         return cached.length;
+    }
+
+    @Override
+    public synchronized long mostBytes() {
+        return mostBytes;
     }
 
     @Override

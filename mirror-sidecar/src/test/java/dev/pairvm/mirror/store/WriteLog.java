@@ -219,6 +219,11 @@ public final class WriteLog implements AutoCloseable {
         }
 
         @Override
+        public long mostBytes() throws DiskException {
+            return file.mostBytes();
+        }
+
+        @Override
         public void read(long offset, long address, int length) throws DiskException {
             file.read(offset, address, length);
         }

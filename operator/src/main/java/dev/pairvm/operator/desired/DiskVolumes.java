@@ -66,6 +66,11 @@ public final class DiskVolumes {
                 .build();
     }
 
+    /** What a claim of this disk asks for, in bytes. */
+    public static long claimBytes(MirroredDisk disk) {
+        return claimMib(disk) * MIB;
+    }
+
     private static long claimMib(MirroredDisk disk) {
         long image = disk.sizeBytes();
         long share = disk.volumeMode() == VolumeMode.Filesystem ? image / FILE_SYSTEM_SHARE : 0;

@@ -8,6 +8,7 @@ import dev.pairvm.operator.runtime.pod.MirrorAddress;
 import dev.pairvm.operator.runtime.pod.MirrorClient;
 import io.fabric8.kubernetes.api.model.DeleteOptionsBuilder;
 import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
@@ -32,6 +33,7 @@ final class Applier {
     /** The one name under which the operator applies. */
     static final String FIELD_MANAGER = Labels.OPERATOR;
 
+    private static final int UNPROCESSABLE = 422;
     private static final Logger LOG = LoggerFactory.getLogger(Applier.class);
 
     private final KubernetesClient client;
@@ -39,6 +41,7 @@ final class Applier {
     private final TrustStore trust;
     private final MirrorClient mirrors;
     private final OrderLog orders;
+    private final ExpansionRefusals refusals;
     private final InstantSource clock;
 
     Applier(
@@ -47,12 +50,14 @@ final class Applier {
             TrustStore trust,
             MirrorClient mirrors,
             OrderLog orders,
+            ExpansionRefusals refusals,
             InstantSource clock) {
         this.client = client;
         this.memories = memories;
         this.trust = trust;
         this.mirrors = mirrors;
         this.orders = orders;
+        this.refusals = refusals;
         this.clock = clock;
     }
 
@@ -110,7 +115,7 @@ final class Applier {
                 yield next;
             }
             case Action.Apply apply -> {
-                apply(apply.desired());
+                applyOrNote(seen, apply.desired());
                 yield memory;
             }
             case Action.IssueCertificate issue -> {
@@ -164,6 +169,27 @@ final class Applier {
         Memory next = provision.memory().withLease(lease.getMetadata().getUid());
         memories.write(machine.namespace(), machine.name(), machine.uid(), provision.memory(), next);
         return next;
+    }
+
+    /** A claim that may not ask for more stays as it is, and so does the machine: the status says why, and the next pass asks again. */
+    private void applyOrNote(Observation seen, HasMetadata desired) {
+        HasMetadata existing = seen.owned().get(Owned.key(desired));
+        if (!(desired instanceof PersistentVolumeClaim) || existing == null) {
+            apply(desired);
+            return;
+        }
+        String claim = existing.getMetadata().getUid();
+        try {
+            apply(desired);
+            refusals.granted(claim);
+        } catch (KubernetesClientException e) {
+            if (e.getCode() != HttpURLConnection.HTTP_FORBIDDEN && e.getCode() != UNPROCESSABLE) {
+                throw e;
+            }
+            LOG.warn("{} may not ask for more: {}", Owned.key(desired), e.getMessage());
+            String said = e.getStatus() == null ? e.getMessage() : e.getStatus().getMessage();
+            refusals.refused(claim, String.valueOf(said));
+        }
     }
 
     private void apply(HasMetadata desired) {

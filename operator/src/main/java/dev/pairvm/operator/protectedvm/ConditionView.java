@@ -47,6 +47,7 @@ final class ConditionView {
         arbiterReachable();
         redundant();
         verified();
+        diskGrowth();
         reconciling();
         plan.stuck().ifPresent(stuck -> conditions.put(ConditionType.STALLED, True, stuck.reason(), stuck.message()));
         return conditions.list();
@@ -318,6 +319,26 @@ final class ConditionView {
     private static String place(VerificationRun.Mismatch place) {
         return "disk " + place.disk() + " at " + place.offset() + ": active " + place.activeHash() + ", standby "
                 + place.standbyHash();
+    }
+
+    private void diskGrowth() {
+        DiskGrowth growth = new DiskGrowth(seen);
+        if (!growth.known()) {
+            put(
+                    ConditionType.DISK_GROWTH,
+                    Unknown,
+                    Reason.NotObserved,
+                    "the active does not say how large its disks are");
+            return;
+        }
+        growth.state()
+                .ifPresentOrElse(
+                        state -> put(ConditionType.DISK_GROWTH, False, state.reason(), state.message()),
+                        () -> put(
+                                ConditionType.DISK_GROWTH,
+                                True,
+                                Reason.AsSpecified,
+                                "every disk is as large as the spec asks for"));
     }
 
     private void reconciling() {

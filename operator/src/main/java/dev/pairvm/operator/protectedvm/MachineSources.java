@@ -67,7 +67,8 @@ final class MachineSources {
                         .withName("storage-classes")
                         .withWatchAllNamespaces()
                         .withSecondaryToPrimaryMapper(storageClass -> everyMachine())
-                        .withOnUpdateFilter((is, was) -> false)
+                        .withOnUpdateFilter((is, was) ->
+                                !Objects.equals(is.getAllowVolumeExpansion(), was.getAllowVolumeExpansion()))
                         .build(),
                 context);
     }
@@ -121,6 +122,14 @@ final class MachineSources {
 
     Stream<Node> nodes() {
         return nodes.list(Objects::nonNull);
+    }
+
+    /** Whether claims of this class may ask for more; false of a class that does not exist. */
+    boolean storageClassExpands(String name) {
+        return storageClasses
+                .get(new ResourceID(name))
+                .filter(found -> Boolean.TRUE.equals(found.getAllowVolumeExpansion()))
+                .isPresent();
     }
 
     boolean storageClassExists(String name) {

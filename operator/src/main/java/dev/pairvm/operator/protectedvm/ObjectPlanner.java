@@ -1,6 +1,7 @@
 package dev.pairvm.operator.protectedvm;
 
 import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.v1alpha1.MirroredDisk;
 import dev.pairvm.operator.desired.AccessRules;
 import dev.pairvm.operator.desired.DiskVolumes;
 import dev.pairvm.operator.desired.EvictionGuard;
@@ -11,6 +12,7 @@ import dev.pairvm.operator.desired.Machine;
 import dev.pairvm.operator.desired.MirrorConfiguration;
 import dev.pairvm.operator.desired.PodVolumes;
 import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -38,6 +40,21 @@ final class ObjectPlanner {
                 .forEach(copy -> draft.act(new Action.IssueCertificate(copy)));
     }
 
+    /**
+     * A claim that exists asks for more only where that can be granted: else the API server would refuse the whole of it, and with it
+     * whatever else is to change. Why it can not is told by {@link DiskGrowth}.
+     */
+    private PersistentVolumeClaim claim(Machine machine, CopyId copy, MirroredDisk disk) {
+        PersistentVolumeClaim desired = DiskVolumes.claim(machine, copy, disk);
+        boolean expandable = seen.claims().stream()
+                .filter(fact -> fact.name().equals(desired.getMetadata().getName()))
+                .allMatch(fact -> fact.bound() && fact.volume().expandable());
+        if (!expandable && seen.owned().get(Owned.key(desired)) instanceof PersistentVolumeClaim existing) {
+            desired.getSpec().setResources(existing.getSpec().getResources());
+        }
+        return desired;
+    }
+
     private List<HasMetadata> desired() {
         Machine machine = seen.machine();
         List<HasMetadata> all = new ArrayList<>(AccessRules.of(machine));
@@ -51,7 +68,7 @@ final class ObjectPlanner {
         });
         for (CopyId copy : seen.memory().copies()) {
             all.add(MirrorConfiguration.configMap(machine, copy, installation));
-            machine.spec().disks().forEach(disk -> all.add(DiskVolumes.claim(machine, copy, disk)));
+            machine.spec().disks().forEach(disk -> all.add(claim(machine, copy, disk)));
         }
         return all;
     }

@@ -21,6 +21,7 @@ import dev.pairvm.operator.runtime.pod.MirrorFact;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.Quantity;
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
@@ -48,6 +49,7 @@ final class Observer {
     private final Memories memories;
     private final TrustStore trust;
     private final MirrorDirectory mirrors;
+    private final ExpansionRefusals refusals;
     private final InstantSource clock;
 
     Observer(
@@ -55,11 +57,13 @@ final class Observer {
             Memories memories,
             TrustStore trust,
             MirrorDirectory mirrors,
+            ExpansionRefusals refusals,
             InstantSource clock) {
         this.client = client;
         this.memories = memories;
         this.trust = trust;
         this.mirrors = mirrors;
+        this.refusals = refusals;
         this.clock = clock;
     }
 
@@ -80,7 +84,7 @@ final class Observer {
                 memory,
                 arbiter,
                 pods,
-                claims(owned),
+                claims(owned, sources),
                 mirrors(machine, pods),
                 nodes(sources),
                 owned,
@@ -154,7 +158,7 @@ final class Observer {
         return owned;
     }
 
-    private static List<ClaimFact> claims(Map<String, HasMetadata> owned) {
+    private List<ClaimFact> claims(Map<String, HasMetadata> owned, MachineSources sources) {
         List<ClaimFact> claims = new ArrayList<>();
         for (HasMetadata object : owned.values()) {
             CopyId copy = copyOf(object);
@@ -168,10 +172,23 @@ final class Observer {
                         claim.getMetadata().getName(),
                         Optional.ofNullable(annotations.get(SELECTED_NODE)),
                         claim.getStatus() != null
-                                && "Bound".equals(claim.getStatus().getPhase())));
+                                && "Bound".equals(claim.getStatus().getPhase()),
+                        volume(claim, sources)));
             }
         }
         return claims;
+    }
+
+    private ClaimFact.VolumeFact volume(PersistentVolumeClaim claim, MachineSources sources) {
+        String storageClass = Objects.requireNonNullElse(claim.getSpec().getStorageClassName(), "");
+        Quantity capacity = claim.getStatus() == null || claim.getStatus().getCapacity() == null
+                ? null
+                : claim.getStatus().getCapacity().get("storage");
+        return new ClaimFact.VolumeFact(
+                capacity == null ? 0 : Quantity.getAmountInBytes(capacity).longValue(),
+                sources.storageClassExpands(storageClass),
+                storageClass,
+                refusals.of(claim.getMetadata().getUid()));
     }
 
     private Map<CopyId, MirrorFact> mirrors(Machine machine, Map<CopyId, PodFact> pods) {

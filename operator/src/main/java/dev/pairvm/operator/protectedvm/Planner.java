@@ -130,6 +130,9 @@ public final class Planner {
         new SwitchoverPlanner(next, target, draft).plan();
         new PowerPlanner(next, draft).plan();
         new VerifyPlanner(next, draft).plan();
+        if (target.isEmpty()) {
+            new DiskGrowth(next).plan(draft);
+        }
         copySet.discardStrays(memory);
         return draft.plan();
     }

@@ -66,10 +66,11 @@ public final class ProtectedVMReconciler implements Reconciler<ProtectedVM>, Cle
             EventRecorder events,
             MachineMetrics metrics,
             InstantSource clock) {
+        ExpansionRefusals refusals = new ExpansionRefusals();
         this.memories = new Memories(client);
-        this.observer = new Observer(client, memories, trust, mirrors, clock);
+        this.observer = new Observer(client, memories, trust, mirrors, refusals, clock);
         this.planner = new Planner(installation, () -> UUID.randomUUID().toString());
-        this.applier = new Applier(client, memories, trust, mirrorClient, orders, clock);
+        this.applier = new Applier(client, memories, trust, mirrorClient, orders, refusals, clock);
         this.statuses = new StatusWriter(client);
         this.events = events;
         this.mirrors = mirrors;

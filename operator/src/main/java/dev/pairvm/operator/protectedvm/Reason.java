@@ -38,6 +38,13 @@ public enum Reason {
     MismatchRepaired,
     MismatchLeft,
     NotVerified,
+    // DiskGrowth
+    AsSpecified,
+    VolumeNotExpandable,
+    ExpansionRefused,
+    ExpandingVolume,
+    GrowingDisk,
+    DiskNotGrown,
     // Ready, Reconciling, Stalled
     Running,
     Starting,

@@ -36,6 +36,7 @@ public final class World {
     private ProtectedVMStatus before =
             new ProtectedVMStatus(null, null, null, null, null, null, null, List.of(), List.of(), null);
     private boolean switchover;
+    private ClaimFact.VolumeFact volume = new ClaimFact.VolumeFact(11L << 30, true, "fast-local", Optional.empty());
     private final Map<String, NodeFact> nodes = new TreeMap<>();
     private final Map<CopyId, PodFact> pods = new HashMap<>();
     private final List<ClaimFact> claims = new ArrayList<>();
@@ -122,7 +123,8 @@ public final class World {
         pods.put(pod.copy(), pod);
         pod.node().ifPresent(node -> {
             claims.removeIf(claim -> claim.copy().equals(pod.copy()));
-            claims.add(new ClaimFact(pod.copy(), "root", "orders-" + pod.copy() + "-root", Optional.of(node), true));
+            claims.add(new ClaimFact(
+                    pod.copy(), "root", "orders-" + pod.copy() + "-root", Optional.of(node), true, volume));
         });
         return this;
     }
@@ -152,6 +154,15 @@ public final class World {
     /** A mirror does not answer. */
     public World silent(String copy) {
         mirrors.put(new CopyId(copy), new MirrorFact.Silent("timed out", now));
+        return this;
+    }
+
+    /** The volumes of these copies' claims are so. */
+    public World volumes(ClaimFact.VolumeFact fact, String... copies) {
+        volume = fact;
+        for (String copy : copies) {
+            pod(podOf(copy));
+        }
         return this;
     }
 

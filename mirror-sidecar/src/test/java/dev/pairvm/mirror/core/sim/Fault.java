@@ -36,6 +36,8 @@ enum Fault {
     VERIFY_ORDER(2),
     /** A few cells of one copy change by themselves, and no error says so. */
     SILENT_ROT(6),
+    /** A disk is to grow. */
+    GROW_ORDER(2),
     SLOW_DISK(1),
     /** Nothing comes back from a disk for up to five seconds. */
     DISK_STALL(2),

@@ -15,6 +15,9 @@ final class Faults {
             "CasArbiter",
             "PersistSuperblock",
             "PersistActivityLog",
+            "MakeRoom",
+            "Grow",
+            "Grown",
             "ClearBookkeeping",
             "FlushLocal",
             "HashLocal",
@@ -163,6 +166,12 @@ final class Faults {
                 return order(node, new Event.VerifyRequested());
             }
             case SILENT_ROT -> sim.rot.strike(node);
+            case GROW_ORDER -> {
+                int disk = world.below(sim.diskBytes.size());
+                long more = (1 + world.below(24)) * (long) SimDisk.CELL;
+                long wish = Math.min(sim.diskBytes.get(disk), node.disk.sizes.get(disk) + more);
+                return order(node, new Event.GrowRequested(disk, wish));
+            }
             case SLOW_DISK -> {
                 sim.slowDisk = node;
                 world.afterMillis(world.between(100, 2000), () -> sim.slowDisk = null);
@@ -192,7 +201,7 @@ final class Faults {
         node.crash();
         if (blank) {
             wiped = true;
-            node.disk.wipe();
+            node.disk.wipe(world);
             node.disk.replaced = true;
         }
         world.afterMillis(world.between(30, 3500), node::powerOn);

@@ -47,7 +47,7 @@ final class GuestMoves {
         for (int cell = 0; cell < sim.oracle.size(); cell++) {
             sim.invariants.cell(holder, cell, "I1 and I3 when booted");
             long word = holder.disk.read(cell);
-            if (!sim.rot.is(word)) {
+            if (holder.disk.has(cell) && !sim.rot.is(word)) {
                 // A guest that finds rot says nothing of which of the values before it was the last one.
                 sim.oracle.booted(cell, word);
             }

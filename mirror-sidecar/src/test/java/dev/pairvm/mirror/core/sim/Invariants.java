@@ -65,9 +65,37 @@ final class Invariants {
                 Checks.that(seen <= now, "I4 epoch seen is not above the record", () -> seen + " " + stored());
             }
         }
+        noFollowerIsSmaller("after a step");
         Checks.that(actives <= 1, "I2 two actives", () -> "record " + stored());
         if (++steps % 97 == 0) {
             differencesAreNamed();
+        }
+    }
+
+    /** I8: no copy in sync is smaller than the active, so whoever is promoted can hold every write. */
+    private void noFollowerIsSmaller(String when) {
+        SimNode active = sim.node(stored().active());
+        if (!stored().inSync().contains(active.copy) || active.disk.replaced) {
+            return;
+        }
+        for (int i = 0; i < sim.nodes.size(); i++) {
+            SimNode peer = sim.nodes.get(i);
+            if (peer == active || !stored().inSync().contains(peer.copy) || peer.disk.replaced) {
+                continue;
+            }
+            for (int disk = 0; disk < sim.diskBytes.size(); disk++) {
+                long here = active.disk.sizes.get(disk);
+                long there = peer.disk.sizes.get(disk);
+                if (there > here) {
+                    world.met(World.Branch.FOLLOWER_LARGER);
+                } else if (here > sim.bytesAtFirst.get(disk)) {
+                    world.met(World.Branch.DISK_GROWN);
+                }
+                Checks.that(
+                        there >= here,
+                        "I8 an in-sync copy is smaller than the active " + when,
+                        () -> active.copy + " has " + active.disk.sizes + ", " + peer.copy + " " + peer.disk.sizes);
+            }
         }
     }
 
@@ -86,8 +114,9 @@ final class Invariants {
                 .forEach(this::joined);
         Checks.that(
                 !sim.handingOver || arbiterRecord.inSync().size() == 2,
-                "a hand-over in calm keeps both copies in sync",
+                "hand-over and growth in calm keep both copies in sync",
                 arbiterRecord::toString);
+        noFollowerIsSmaller("when the record changed");
         listed = Set.copyOf(arbiterRecord.inSync());
         if (arbiterRecord.inSync().size() == 2) {
             world.met(World.Branch.GROWN);
@@ -135,6 +164,9 @@ final class Invariants {
     }
 
     void cell(SimNode node, int cell, String when) {
+        if (!node.disk.has(cell)) {
+            return;
+        }
         long word = node.disk.read(cell);
         if (sim.oracle.current(cell, word) || sim.rot.is(word)) {
             return;
@@ -159,7 +191,7 @@ final class Invariants {
 
     /** After a power loss. */
     void survives(SimNode node, int cell) {
-        if (stored().inSync().contains(node.copy)) {
+        if (stored().inSync().contains(node.copy) && node.disk.has(cell)) {
             long word = node.disk.read(cell);
             Checks.that(
                     sim.oracle.survives(cell, word) || sim.rot.is(word),
@@ -194,7 +226,9 @@ final class Invariants {
         for (int disk = 0; disk < sim.diskBytes.size(); disk++) {
             for (long offset = 0; offset < sim.diskBytes.get(disk); offset += SimDisk.CELL) {
                 int cell = a.cell(disk, offset);
-                if (a.read(cell) != b.read(cell)
+                boolean both = a.has(cell) && b.has(cell);
+                if (both
+                        && a.read(cell) != b.read(cell)
                         && !a.names(disk, offset)
                         && !b.names(disk, offset)
                         && !sim.rot.in(cell)) {
@@ -231,7 +265,11 @@ final class Invariants {
             for (SimNode node : inSync) {
                 int at = cell;
                 Checks.that(
-                        node.disk.read(cell) == inSync.getFirst().disk.read(cell) || sim.rot.in(cell),
+                        !node.disk.has(cell)
+                                || !inSync.getFirst().disk.has(cell)
+                                || node.disk.read(cell)
+                                        == inSync.getFirst().disk.read(cell)
+                                || sim.rot.in(cell),
                         "copies are equal when quiet and in sync",
                         () -> "cell " + at);
             }

@@ -23,6 +23,9 @@ final class Rot {
     void strike(SimNode node) {
         for (int left = 1 + sim.world.below(4); left > 0; left--) {
             int cell = sim.world.oneIn(2) ? sim.world.below(12) : sim.world.below(node.disk.cells);
+            if (!node.disk.has(cell)) {
+                continue; // nobody's: beyond the disk's end
+            }
             long word = sim.world.word();
             words.add(word);
             cells.add(cell);
@@ -58,6 +61,9 @@ final class Rot {
                 run.mismatches() > 0 == differed, "a verification finds what differs, and only that", run::toString);
         for (int cell = 0; cell < before.length; cell++) {
             int at = cell;
+            if (!active.disk.has(cell)) {
+                continue;
+            }
             Checks.that(
                     active.disk.read(cell) == before[cell],
                     "a verification leaves the active's data alone",

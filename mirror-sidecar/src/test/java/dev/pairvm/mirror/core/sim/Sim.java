@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.core.sim;
 
 import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.mirror.core.CopyState;
 import dev.pairvm.mirror.core.CoreConfig;
 import dev.pairvm.mirror.core.CountingRules;
 import dev.pairvm.mirror.core.Effect;
@@ -39,7 +40,11 @@ final class Sim {
     /** Of both cores, unless a rule is relaxed. */
     final CountingRules rules = new CountingRules();
 
+    /** How large the disks can become. */
     final List<Long> diskBytes;
+    /** How large they are at first. */
+    final List<Long> bytesAtFirst;
+
     final int hotExtents;
     final Oracle oracle;
     final Invariants invariants;
@@ -63,7 +68,7 @@ final class Sim {
     @Nullable
     SimNode slowDisk;
 
-    /** A hand-over in calm is under way. */
+    /** A hand-over or a growth in calm is under way. */
     boolean handingOver;
 
     private boolean quiet;
@@ -74,6 +79,11 @@ final class Sim {
         boolean twoDisks = world.oneIn(2);
         long first = (6L << 20) + 3L * SimDisk.CELL;
         diskBytes = twoDisks ? List.of(first, (4L << 20) + SimDisk.CELL) : List.of(first + (4L << 20));
+        // Across the end of an extent, or of a chunk, or not at all.
+        long growth = world.oneIn(3) ? 0 : world.oneIn(2) ? 5L << 20 : (1 + world.below(40)) * (long) SimDisk.CELL;
+        bytesAtFirst = diskBytes.stream()
+                .map(most -> Math.max(1L << 20, most - growth))
+                .toList();
         hotExtents = 2 + world.below(3);
         suspendOnSlowPeer = world.oneIn(6);
         addNode();
@@ -142,6 +152,9 @@ final class Sim {
             faults.repair();
         }
         faults.checkHealed(whole());
+        if (whole()) {
+            growInCalm();
+        }
         if (whole() && world.oneIn(2)) {
             handOverInCalm();
         }
@@ -174,6 +187,16 @@ final class Sim {
                                 node.mirror != null && !node.mirror.behind() && node.diskStalledUntil < world.now());
     }
 
+    private void growInCalm() {
+        runFor(1_000);
+        SimNode active = node(arbiter.stored.active());
+        if (sound(active, inSyncBeside(active))) {
+            handingOver = true;
+            new CalmGrowth(this).run();
+            handingOver = false;
+        }
+    }
+
     /** With nothing wrong but rot, a verification finds what differs, and makes it as it is on the active. */
     private void verifyInCalm() {
         SimNode active = node(arbiter.stored.active());
@@ -189,7 +212,7 @@ final class Sim {
         boolean differed = false;
         for (int cell = 0; cell < before.length; cell++) {
             before[cell] = active.disk.read(cell);
-            differed |= before[cell] != standby.disk.read(cell);
+            differed |= active.disk.has(cell) && before[cell] != standby.disk.read(cell);
         }
         mirror.deliver(new Event.VerifyRequested());
         long until = world.now() + VERIFY_MILLIS * World.MILLI;
@@ -233,7 +256,7 @@ final class Sim {
         world.met(World.Branch.CALM_HAND_OVER);
     }
 
-    private void runFor(long millis) {
+    void runFor(long millis) {
         world.runUntil(world.now() + millis * World.MILLI, invariants::now);
     }
 
@@ -250,8 +273,15 @@ final class Sim {
         return operator.works()
                 ? diskErrorsWere
                         || nodes.stream()
-                                .noneMatch(node -> arbiter.stored.inSync().contains(node.copy) && diskFaults.good(node))
+                                .noneMatch(node -> arbiter.stored.inSync().contains(node.copy)
+                                        && diskFaults.good(node)
+                                        && !saidStale(node))
                 : diskFault;
+    }
+
+    /** It was ordered to leave, and had said so of itself when the other disk failed: it stays as it is until a human decides. */
+    private static boolean saidStale(SimNode node) {
+        return node.disk.superblock != null && node.disk.superblock.state() == CopyState.STALE;
     }
 
     boolean quiet() {

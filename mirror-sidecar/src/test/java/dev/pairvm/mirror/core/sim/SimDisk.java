@@ -20,6 +20,11 @@ final class SimDisk {
     static final int CELL = 16 << 10;
 
     final int[] firstCell;
+    /** How large the volumes are, and a fresh copy's disks. */
+    private final List<Long> most;
+    /** How large the disks are, as it is written beside the superblock. */
+    List<Long> sizes;
+
     final int cells;
     private long[] visible;
 
@@ -40,7 +45,10 @@ final class SimDisk {
     TreeSet<Long> hot = new TreeSet<>();
     TreeMap<Long, Long> dirty = new TreeMap<>();
 
-    SimDisk(List<Long> diskBytes) {
+    /** Beyond the sizes lies what was there before. */
+    SimDisk(List<Long> diskBytes, List<Long> sizes, World world) {
+        this.most = List.copyOf(diskBytes);
+        this.sizes = List.copyOf(sizes);
         firstCell = new int[diskBytes.size() + 1];
         for (int i = 0; i < diskBytes.size(); i++) {
             firstCell[i + 1] = firstCell[i] + (int) (diskBytes.get(i) / CELL);
@@ -49,6 +57,36 @@ final class SimDisk {
         visible = new long[cells];
         stable = new long[cells];
         setBack = new boolean[cells];
+        litter(world);
+    }
+
+    private void litter(World world) {
+        for (int disk = 0; disk < sizes.size(); disk++) {
+            for (int cell = cell(disk, sizes.get(disk)); cell < firstCell[disk + 1]; cell++) {
+                visible[cell] = world.word();
+                stable[cell] = visible[cell];
+            }
+        }
+    }
+
+    /** Whether the cell is part of a disk, and not of what lies beyond its end. */
+    boolean has(int cell) {
+        for (int disk = 0; disk < sizes.size(); disk++) {
+            if (cell < firstCell[disk + 1]) {
+                return cell < cell(disk, sizes.get(disk));
+            }
+        }
+        return false;
+    }
+
+    /** Durably. */
+    void zero(int disk, long from, long to) {
+        for (int cell = cell(disk, from); cell < cell(disk, to); cell++) {
+            visible[cell] = 0;
+            stable[cell] = 0;
+            cached.remove(cell);
+            setBack[cell] = false;
+        }
     }
 
     int cell(int disk, long offset) {
@@ -120,14 +158,21 @@ final class SimDisk {
         return changed;
     }
 
-    /** The volume is replaced by a blank one. */
-    void wipe() {
+    /** The volume is replaced by a blank one, as large as volumes are made now; nothing of it counts before it is filled. */
+    void wipe(World world) {
         visible = new long[cells];
         stable = new long[cells];
         cached.clear();
         superblock = null;
         hot = new TreeSet<>();
         dirty = new TreeMap<>();
+        sizes = most;
+        if (world.oneIn(2)) {
+            for (int cell = 0; cell < cells; cell++) {
+                visible[cell] = world.word();
+                stable[cell] = visible[cell];
+            }
+        }
     }
 
     List<ChunkHash> hash(int disk, long offset, int length) {

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A running guest: writes words of its own, also overlapping ones; flushes, reads, and holds what it sees against the oracle. */
 final class SimGuest {
+    private static final int EINVAL = 22;
     private static final int MOST_OUTSTANDING = 8;
 
     enum Kind {
@@ -74,10 +75,13 @@ final class SimGuest {
     private void issue() {
         World world = sim.world;
         int disk = world.below(sim.diskBytes.size());
-        int cells = (int) (sim.diskBytes.get(disk) / SimDisk.CELL);
+        int cells = (int) (node.served.get(disk) / SimDisk.CELL);
         int dice = world.below(100);
         Kind kind = dice < 58 ? Kind.WRITE : dice < 64 ? Kind.ZERO : dice < 74 ? Kind.FLUSH : Kind.READ;
-        int first = world.oneIn(2) ? world.below(Math.min(12, cells)) : world.below(cells);
+        // Now and then close to the end, where it is when a disk grows.
+        int first = world.oneIn(2)
+                ? world.below(Math.min(12, cells))
+                : world.oneIn(4) ? cells - 1 - world.below(8) : world.below(cells);
         int count = kind == Kind.FLUSH ? 0 : Math.min(cells - first, 1 + world.below(world.oneIn(10) ? 24 : 5));
         long word = kind == Kind.WRITE ? world.word() : 0;
         Request request = new Request(kind, disk, first, count, world.oneIn(8), word, sim.oracle.point());
@@ -120,6 +124,8 @@ final class SimGuest {
         if (dead || outstanding.remove(request) == null) {
             return;
         }
+        Checks.that(
+                errno != EINVAL, "a guest meets no end of a disk that it sees", () -> request + " of " + node.served);
         if (errno != 0) {
             sim.world.met(World.Branch.GUEST_SAW_AN_ERROR);
             return;

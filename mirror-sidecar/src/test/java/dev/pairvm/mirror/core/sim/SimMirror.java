@@ -46,7 +46,7 @@ final class SimMirror {
         this.core = sim.core(new CoreConfig(
                 "machine-1",
                 node.copy,
-                sim.diskBytes,
+                node.disk.sizes,
                 new dev.pairvm.api.mirror.MirrorConfig.Timing(50, 400, 500),
                 sim.suspendOnSlowPeer,
                 sim.hotExtents,
@@ -68,6 +68,7 @@ final class SimMirror {
                 .map(entry ->
                         new DirtyMask((int) (entry.getKey() >> 32), (int) (long) entry.getKey(), entry.getValue()))
                 .toList();
+        node.served = node.disk.sizes;
         step(new Event.Started(Optional.ofNullable(node.disk.superblock), hot, dirty, node.guest != null));
         tick();
         beacons.begin();
@@ -301,6 +302,12 @@ final class SimMirror {
             }
             case Effect.ForgetRequest e -> requests.remove(e.request());
             case Effect.PersistSuperblock e -> store.persist(e);
+            case Effect.MakeRoom e -> store.makeRoom(e);
+            case Effect.DiskResized e -> {
+                List<Long> sizes = new ArrayList<>(node.served);
+                sizes.set(e.disk(), e.bytes());
+                node.served = sizes;
+            }
             case Effect.PersistActivityLog e -> store.persist(e);
             case Effect.ClearBookkeeping e -> store.clear(e);
             case Effect.RenewGate e -> node.openGate(e.untilNanos());

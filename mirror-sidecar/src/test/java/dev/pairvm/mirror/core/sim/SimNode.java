@@ -3,6 +3,7 @@ package dev.pairvm.mirror.core.sim;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Role;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** One host: its clock, its power, its disk, the mirror process and the guest on it, and the kernel's gate. */
@@ -38,6 +39,10 @@ final class SimNode {
     boolean discarded;
 
     private boolean removed;
+
+    /** What a guest here sees of the disks. */
+    List<Long> served = List.of();
+
     private double gateUntil;
     /** A bit for each host that frames of this one do not reach. */
     private long cutOff;
@@ -46,7 +51,7 @@ final class SimNode {
         this.sim = sim;
         this.copy = copy;
         this.number = number;
-        this.disk = new SimDisk(sim.diskBytes);
+        this.disk = new SimDisk(sim.diskBytes, sim.bytesAtFirst, sim.world);
         boot();
     }
 

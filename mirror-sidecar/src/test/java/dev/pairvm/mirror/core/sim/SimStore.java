@@ -76,7 +76,19 @@ final class SimStore {
                 return;
             }
             node.disk.superblock = e.superblock();
+            node.disk.sizes = e.diskBytes();
             mirror.deliver(new Event.SuperblockPersisted(e.token()));
+        });
+    }
+
+    void makeRoom(Effect.MakeRoom e) {
+        io(latency() + sim.world.between(0.1, 30), () -> {
+            if (!sim.calm && sim.world.oneIn(8)) {
+                mirror.deliver(new Event.NoRoom(e.token(), "the volume is too small"));
+                return;
+            }
+            node.disk.zero(e.disk(), e.fromBytes(), e.toBytes());
+            mirror.deliver(new Event.RoomMade(e.token()));
         });
     }
 
