@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.mirror.network.PodNamespace;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
@@ -13,12 +15,16 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -81,10 +87,29 @@ class ColoQemuTest {
         }
     };
 
+    private @Nullable PodNamespace namespace;
+
+    /** With a network card where this process may make one: the guest does not use it, but everything around it is there. */
+    private QemuPod pod(int index) throws Exception {
+        Path place = Files.createDirectory(directory.resolve(index == 0 ? "a" : "b"));
+        MirrorConfig.Firmware firmware = new MirrorConfig.Firmware(false, uuids[index], Optional.empty());
+        PodNamespace network = namespace;
+        if (network == null) {
+            return new QemuPod(place, loop, uuids[index], firmware, List.of(), List.of());
+        }
+        String tap = "pvtap" + index;
+        network.pod("ip", "tuntap", "add", tap, "mode", "tap", "vnet_hdr");
+        network.pod("ip", "link", "set", tap, "up");
+        List<MirrorConfig.Interface> card = List.of(
+                new MirrorConfig.Interface("lan", "02:11:22:33:44:77", MirrorConfig.Binding.BRIDGE, "eth0", List.of()));
+        return network.in(() -> new QemuPod(place, loop, uuids[index], firmware, card, List.of(tap)));
+    }
+
     @BeforeEach
     void aRunningGuest() throws Exception {
-        here = new QemuPod(Files.createDirectory(directory.resolve("a")), loop, uuids[0]);
-        there = new QemuPod(Files.createDirectory(directory.resolve("b")), loop, uuids[1]);
+        namespace = PodNamespace.isPossible() ? new PodNamespace() : null;
+        here = pod(0);
+        there = pod(1);
         here.bootSector(WRITING_GUEST);
         here.get(() -> here.guest.prepareStandby());
         serialHere = here.serial();
@@ -97,14 +122,43 @@ class ColoQemuTest {
         serialHere.close();
         here.close();
         there.close();
+        if (namespace != null) {
+            namespace.close();
+        }
         group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await();
     }
 
     // --------------------------------------------------------------------------------------------- what the engine
     // does
 
+    /** The sockets of both hosts, joined. */
+    private final class Joined implements AutoCloseable {
+        final Path from;
+        final Path into;
+        private final List<SocketRelay> relays = new ArrayList<>();
+
+        Joined() throws Exception {
+            Path both = Files.createDirectory(directory.resolve("s" + sockets++));
+            from = Files.createDirectory(both.resolve("f"));
+            into = Files.createDirectory(both.resolve("i"));
+            TwinSockets near = new TwinSockets(from, 1);
+            TwinSockets far = new TwinSockets(into, 1);
+            relays.add(new SocketRelay(near.ram(), far.ram()));
+            relays.add(new SocketRelay(far.copied(0), near.copied(0)));
+            relays.add(new SocketRelay(far.answers(0), near.answers(0)));
+        }
+
+        @Override
+        public void close() throws Exception {
+            for (SocketRelay each : relays) {
+                each.close();
+            }
+        }
+    }
+
     /** A twinning between two pods, begun as the engine begins it. */
     private final class Twinning {
+        final Joined joined = new Joined();
         final QemuPod from;
         final QemuPod into;
         final ColoStandby standbySide;
@@ -114,16 +168,15 @@ class ColoQemuTest {
         Twinning(QemuPod from, QemuPod into) throws Exception {
             this.from = from;
             this.into = into;
-            Path joined = Files.createDirectory(directory.resolve("s" + sockets++));
             try (PeerWriter mirrored = new PeerWriter(into.files.nbdSocket(), "root", loop)) {
                 from.get(() -> {
                     from.disk.mirrorTo(mirrored);
                     System.arraycopy(from.disk.bytes, 0, into.disk.bytes, 0, into.disk.bytes.length);
                     return CompletableFuture.completedFuture("");
                 });
-                standbySide = into.guest.twin(joined, 1 << 20, ColoLimits.DEFAULT, standby);
+                standbySide = into.guest.twin(joined.into, 1 << 20, ColoLimits.DEFAULT, standby);
                 into.get(standbySide::awaitTwin);
-                retargeted = new PeerWriter(joined.resolve("disk"), "root", loop);
+                retargeted = new PeerWriter(joined.into.resolve("disk"), "root", loop);
                 from.get(() -> {
                     from.disk.mirrorTo(retargeted);
                     return CompletableFuture.completedFuture("");
@@ -133,7 +186,7 @@ class ColoQemuTest {
                 mirrored.write(0, new byte[0], () -> arrived.complete(null));
                 arrived.get(20, TimeUnit.SECONDS);
             }
-            activeSide = from.guest.twinning(joined, ColoLimits.DEFAULT, active);
+            activeSide = from.guest.twinning(joined.from, ColoLimits.DEFAULT, active);
             from.get(() -> activeSide.protect(DOWNTIME, INTERVAL));
             assertThat(activeSide.phase()).isInstanceOf(ActivePhase.Running.class);
             assertThat(standbySide.phase()).isInstanceOf(StandbyPhase.Running.class);
@@ -186,7 +239,7 @@ class ColoQemuTest {
         }
     }
 
-    private static void signal(String uuid, java.util.function.Consumer<QemuProcess> signal) {
+    private static void signal(String uuid, Consumer<QemuProcess> signal) {
         List<QemuProcess> found = QemuProcess.findAll(uuid);
         assertThat(found).hasSize(1);
         found.forEach(signal);
@@ -302,10 +355,10 @@ class ColoQemuTest {
 
     @Test
     void aStandbyThatIsKilledWhileMemoryMovesCostsNothing() throws Exception {
-        ColoStandby waiting = there.guest.twin(directory.resolve("s"), 1 << 20, ColoLimits.DEFAULT, standby);
-        Files.createDirectory(directory.resolve("s"));
+        Joined joined = new Joined();
+        ColoStandby waiting = there.guest.twin(joined.into, 1 << 20, ColoLimits.DEFAULT, standby);
         there.get(waiting::awaitTwin);
-        ColoActive begun = here.guest.twinning(directory.resolve("s"), ColoLimits.DEFAULT, active);
+        ColoActive begun = here.guest.twinning(joined.from, ColoLimits.DEFAULT, active);
         CompletableFuture<Void> protecting = here.on(() -> begun.protect(DOWNTIME, INTERVAL));
         awaitTold(ActivePhase.MovingMemory.class);
         there.get(waiting::abandon);
@@ -349,14 +402,14 @@ class ColoQemuTest {
         assertThat(there.get(() -> there.guest.coloRole())).isEqualTo(GuestControl.ColoRole.STANDBY);
         assertThat(here.restartMirror()).isInstanceOf(GuestState.Running.class);
         assertThat(here.get(() -> here.guest.coloRole())).isEqualTo(GuestControl.ColoRole.ACTIVE);
-        Path joined = twinning.retargeted == null ? directory : directory.resolve("s0");
-        ColoActive found = here.get(
-                () -> CompletableFuture.completedFuture(here.guest.foundTwinning(joined, ColoLimits.DEFAULT, active)));
+        ColoActive found = here.get(() -> CompletableFuture.completedFuture(
+                here.guest.foundTwinning(twinning.joined.from, ColoLimits.DEFAULT, active)));
         twinning.drop();
+        twinning.joined.close(); // the relays died with the mirrors
         here.get(found::carryOnAlone);
         awaitMoreRecords(here);
-        ColoStandby left = there.get(() -> CompletableFuture.completedFuture(
-                there.guest.foundTwin(joined, 1 << 20, ColoLimits.DEFAULT, GuestControl.ColoRole.STANDBY, standby)));
+        ColoStandby left = there.get(() -> CompletableFuture.completedFuture(there.guest.foundTwin(
+                twinning.joined.into, 1 << 20, ColoLimits.DEFAULT, GuestControl.ColoRole.STANDBY, standby)));
         there.get(left::takeOver);
         assertThat(there.restartMirror()).isInstanceOf(GuestState.Running.class);
     }
