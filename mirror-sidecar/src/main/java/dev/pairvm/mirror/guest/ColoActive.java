@@ -105,6 +105,10 @@ public final class ColoActive implements ColoWatcher {
      */
     public CompletableFuture<Void> protect(Duration downtime, Duration wishedInterval) {
         checkInterval(wishedInterval);
+        if (port.hasUncommittedOverlays()) {
+            return CompletableFuture.failedFuture(new GuestException(
+                    "the overlays of the last failover are not committed yet; this image is not whole without them"));
+        }
         to(new ActivePhase.Preparing());
         port.watch(this);
         port.inColo(true);

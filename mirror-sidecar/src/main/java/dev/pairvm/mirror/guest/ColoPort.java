@@ -22,6 +22,9 @@ interface ColoPort {
     /** Whether a twinning is on: its pauses are checkpoints, and no resumption after one means that a guest was cured. */
     void inColo(boolean on);
 
+    /** Whether a failover's overlays here are not in the image yet. */
+    boolean hasUncommittedOverlays();
+
     /** A QEMU that was started like this, and waits: the one that is there, or a new one in its place. */
     CompletableFuture<Void> prepare(StartMode mode);
 

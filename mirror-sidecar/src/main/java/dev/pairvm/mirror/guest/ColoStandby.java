@@ -162,7 +162,7 @@ public final class ColoStandby implements ColoWatcher {
                 });
     }
 
-    private CompletableFuture<Void> makeOverlays() {
+    CompletableFuture<Void> makeOverlays() {
         port.watch(this);
         OverlayMaker maker = new OverlayMaker(port, waits, limits);
         CompletableFuture<Void> all = CompletableFuture.completedFuture(null);

@@ -49,6 +49,11 @@ final class GuestColoPort implements ColoPort {
     }
 
     @Override
+    public boolean hasUncommittedOverlays() {
+        return guest.overlays().areUncommitted();
+    }
+
+    @Override
     public CompletableFuture<Void> prepare(StartMode mode) {
         return guest.prepareFor(mode);
     }

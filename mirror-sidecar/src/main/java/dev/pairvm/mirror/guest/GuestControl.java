@@ -135,8 +135,8 @@ public final class GuestControl implements AutoCloseable {
                     qemu.launch(StartMode.BOOT).thenCompose(up -> letRun());
                 case GuestState.MovedAway _ -> bootAnew();
                 // A twin becomes the guest by ColoStandby.takeOver only; who wants a boot gets one, from the disks.
-                case GuestState.Starting starting when starting.mode() == StartMode.TWIN -> bootAnew();
-                case GuestState.Ready ready when ready.mode() == StartMode.TWIN -> bootAnew();
+                case GuestState.Starting starting when isNoGuest(starting.mode()) -> bootAnew();
+                case GuestState.Ready ready when isNoGuest(ready.mode()) -> bootAnew();
                 case GuestState.Starting _,
                         GuestState.Ready _,
                         GuestState.Running _,
@@ -145,6 +145,13 @@ public final class GuestControl implements AutoCloseable {
                         GuestState.Frozen _ -> qemu.ready().thenCompose(up -> letRun());
             };
         });
+    }
+
+    private static boolean isNoGuest(StartMode mode) {
+        return switch (mode) {
+            case BOOT, INCOMING -> false;
+            case TWIN, COMMIT -> true;
+        };
     }
 
     private CompletableFuture<Void> bootAnew() {
@@ -378,12 +385,29 @@ public final class GuestControl implements AutoCloseable {
         return found;
     }
 
+    /**
+     * Writes into the image what a failover left in overlays when its QEMU died before the commit was over. Until then every start of
+     * a QEMU on this image fails. Before: no QEMU is here, and this mirror serves its disks, writes and all.
+     *
+     * @return completes when the image has everything, also when there was nothing to do; fails when the overlays still count
+     */
+    public CompletableFuture<Void> commitOverlays(ColoLimits limits) {
+        if (!overlays().areUncommitted()) {
+            return CompletableFuture.completedFuture(null);
+        }
+        if (tracker.state().isGuestAlive()) {
+            return CompletableFuture.failedFuture(
+                    new GuestException("the guest runs on the overlays, and commits them"));
+        }
+        return new OverlayCommit(port(), overlays(), qemu.twinDisks(), limits).commit();
+    }
+
     /** Where a twin's overlays lie here. */
     public OverlayFiles overlays() {
         return new OverlayFiles(files.overlays());
     }
 
-    private ColoPort port() {
+    ColoPort port() {
         return new GuestColoPort(this, qemu, tracker, mark, loop);
     }
 

@@ -134,6 +134,14 @@ public final class QemuCommandLine {
         MirrorConfig.Guest guest = config.guest();
         List<String> all = new ArrayList<>(List.of("-name", "guest=" + config.machine(), "-uuid", uuid()));
         all.addAll(List.of("-S", "-nodefaults", "-no-user-config", "-display", "none"));
+        if (mode == StartMode.COMMIT) {
+            all.addAll(List.of("-machine", "none", "-qmp", monitor()));
+            for (int i = 0; i < config.disks().size(); i++) {
+                base(all, i, OverlayNodes.base(i));
+                overlays(all, i, false);
+            }
+            return all;
+        }
         all.addAll(List.of("-machine", "type=" + guest.machineType()));
         all.addAll(accelerator.arguments());
         MirrorConfig.Cpu cpu = guest.cpu();
@@ -147,7 +155,7 @@ public final class QemuCommandLine {
         // The mirror hears of it and decides; QEMU stays, so that even a mirror that was away can ask what happened.
         all.addAll(List.of("-action", "panic=pause,shutdown=pause,reboot=reset"));
         all.addAll(List.of("-boot", "strict=on"));
-        all.addAll(List.of("-qmp", "unix:" + escaped(files.qmpSocket()) + ",server=on,wait=off"));
+        all.addAll(List.of("-qmp", monitor()));
         disks(all, mode);
         cards(all, guest);
         all.addAll(List.of(
@@ -159,7 +167,7 @@ public final class QemuCommandLine {
         all.addAll(List.of("-object", "rng-builtin,id=rng"));
         device(all, object("driver", "virtio-rng-pci").put("id", "rngdev").put("rng", "rng"));
         switch (mode) {
-            case BOOT -> {}
+            case BOOT, COMMIT -> {}
             case INCOMING, TWIN -> all.addAll(List.of("-incoming", "defer"));
         }
         return all;
@@ -190,21 +198,10 @@ public final class QemuCommandLine {
                 config.disks().stream().anyMatch(disk -> disk.bootOrder().isPresent());
         for (int i = 0; i < config.disks().size(); i++) {
             MirrorConfig.Disk disk = config.disks().get(i);
-            ObjectNode node = object("driver", "nbd");
-            node.set(
-                    "server",
-                    object("type", "unix").put("path", files.nbdSocket().toString()));
-            node.put("export", disk.name())
-                    .put("reconnect-delay", RECONNECT_SECONDS)
-                    .put("node-name", mode == StartMode.TWIN ? OverlayNodes.base(i) : OverlayNodes.top(i))
-                    .put("discard", "unmap")
-                    .put("detect-zeroes", "off");
-            node.set("cache", JSON.createObjectNode().put("direct", false).put("no-flush", false));
-            all.addAll(List.of("-blockdev", node.toString()));
-            if (mode == StartMode.TWIN) {
-                for (ObjectNode above : OverlayNodes.description(i, new OverlayFiles(files.overlays()), disk.name())) {
-                    all.addAll(List.of("-blockdev", above.toString()));
-                }
+            boolean twin = mode == StartMode.TWIN;
+            base(all, i, twin ? OverlayNodes.base(i) : OverlayNodes.top(i));
+            if (twin) {
+                overlays(all, i, true);
             }
             ObjectNode device = object("driver", "virtio-blk-pci")
                     .put("id", "blk" + i)
@@ -234,6 +231,33 @@ public final class QemuCommandLine {
                     all,
                     object("driver", "virtio-blk-pci").put("id", "cidatadev").put("drive", "cidata"));
         }
+    }
+
+    /** This copy's store, served by the mirror. */
+    private void base(List<String> all, int index, String name) {
+        ObjectNode node = object("driver", "nbd");
+        node.set("server", object("type", "unix").put("path", files.nbdSocket().toString()));
+        node.put("export", config.disks().get(index).name())
+                .put("reconnect-delay", RECONNECT_SECONDS)
+                .put("node-name", name)
+                .put("discard", "unmap")
+                .put("detect-zeroes", "off");
+        node.set("cache", JSON.createObjectNode().put("direct", false).put("no-flush", false));
+        all.addAll(List.of("-blockdev", node.toString()));
+    }
+
+    private void overlays(List<String> all, int index, boolean replicated) {
+        List<ObjectNode> above = OverlayNodes.description(
+                index,
+                new OverlayFiles(files.overlays()),
+                config.disks().get(index).name());
+        for (ObjectNode each : replicated ? above : above.subList(0, above.size() - 1)) {
+            all.addAll(List.of("-blockdev", each.toString()));
+        }
+    }
+
+    private String monitor() {
+        return "unix:" + escaped(files.qmpSocket()) + ",server=on,wait=off";
     }
 
     private void cards(List<String> all, MirrorConfig.Guest guest) {

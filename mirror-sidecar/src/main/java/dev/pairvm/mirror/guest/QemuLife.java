@@ -124,6 +124,12 @@ final class QemuLife {
         // A wish to freeze was for the QEMU before; this one executes nothing until it is told to.
         frozen = false;
         try {
+            // Invariant: no guest reads an image whose latest acknowledged writes are in overlays beside it.
+            if (mode != StartMode.COMMIT && new OverlayFiles(files.overlays()).areUncommitted()) {
+                throw new GuestException(
+                        files.overlays() + " holds writes of a failover that the image lacks; they are to be"
+                                + " committed before a QEMU is started on the image");
+            }
             long run = launcher.request(command.arguments(mode));
             tracker.starting(run, mode);
             awaitProcess(run, started);

@@ -10,5 +10,7 @@ public enum StartMode {
      * To become the twin of a guest that runs elsewhere and goes on there (level 3): as {@code INCOMING}, with overlays between the
      * guest's disks and this copy's. Its guest executes, but does not count until it takes over.
      */
-    TWIN
+    TWIN,
+    /** For no guest: to write the overlays of a failover into this copy's image, after the QEMU that had to do it died. */
+    COMMIT
 }

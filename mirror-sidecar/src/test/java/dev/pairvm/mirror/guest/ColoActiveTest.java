@@ -349,6 +349,18 @@ class ColoActiveTest {
     }
 
     @Test
+    void nothingBeginsWhileOverlaysAreNotCommitted() throws Exception {
+        try (Case guest = new Case()) {
+            guest.port.connect();
+            guest.port.uncommitted = true;
+            assertThatThrownBy(() -> guest.protecting().get(20, TimeUnit.SECONDS))
+                    .hasMessageContaining("not committed yet");
+            assertThat(guest.phase()).isInstanceOf(ActivePhase.Idle.class);
+            assertThat(guest.port.qemu.commands).isEmpty();
+        }
+    }
+
+    @Test
     void intervalsHaveBounds() throws Exception {
         try (Case guest = new Case()) {
             guest.protectedGuest();

@@ -373,6 +373,76 @@ class ColoQemuTest {
     }
 
     @Test
+    void theGuestMovesOnPurposeAndGoesBackWhileItStillCan() throws Exception {
+        Twinning twinning = new Twinning(here, there);
+        here.get(() -> {
+            twinning.activeSide.standDown();
+            return CompletableFuture.completedFuture("");
+        });
+        assertThat(here.state()).isInstanceOf(GuestState.Frozen.class);
+        here.get(() -> {
+            twinning.activeSide.goOn();
+            return CompletableFuture.completedFuture("");
+        });
+        twinning.awaitMoreCheckpoints(3);
+        long asked = System.nanoTime();
+        here.get(() -> {
+            twinning.activeSide.standDown();
+            return CompletableFuture.completedFuture("");
+        });
+        there.get(twinning.standbySide::takeOver);
+        System.out.printf("moved in %d ms%n", TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - asked));
+        here.get(() -> here.guest.kill());
+        assertThat(twinning.activeSide.phase())
+                .isInstanceOfSatisfying(
+                        ActivePhase.Ended.class,
+                        ended -> assertThat(ended.outcome()).isEqualTo(ActivePhase.Outcome.GONE));
+        there.get(twinning.standbySide::committed);
+        awaitMoreRecords(there);
+    }
+
+    @Test
+    void overlaysWhoseQemuDiedAreCommittedBeforeAnythingStarts() throws Exception {
+        there.get(() -> there.guest.prepareStandby());
+        OverlayFiles overlays = there.guest.overlays();
+        overlays.prepare();
+        ColoPort port = there.guest.port();
+        there.get(() -> {
+            ColoStandby unused = there.guest.twin(directory, 1 << 20, ColoLimits.DEFAULT, standby);
+            port.watch(unused);
+            return unused.makeOverlays();
+        });
+        // What a twin wrote, over what it and the active had there at the checkpoint.
+        for (var node : OverlayNodes.description(0, overlays, "root").subList(0, 4)) {
+            if (node.path("backing").asText().equals("base0")) {
+                node.put("backing", "disk0");
+            }
+            QmpCommand add = new QmpCommand("blockdev-add", node);
+            there.get(() -> port.execute(add, Duration.ofSeconds(20)));
+        }
+        for (String write : List.of("hidden0 \"write -P 0x11 64k 64k\"", "active0 \"write -P 0x22 96k 16k\"")) {
+            there.get(() -> port.execute(
+                    QmpCommand.of("human-monitor-command").with("command-line", "qemu-io " + write),
+                    Duration.ofSeconds(20)));
+        }
+        there.get(() -> port.execute(
+                QmpCommand.of("human-monitor-command").with("command-line", "qemu-io active0 flush"),
+                Duration.ofSeconds(20)));
+        overlays.markUncommitted();
+        there.get(() -> there.guest.kill());
+        assertThatThrownBy(() -> there.get(() -> there.guest.prepareStandby()))
+                .as("never a guest on half an image")
+                .hasMessageContaining("are to be committed before");
+        there.get(() -> there.guest.commitOverlays(ColoLimits.DEFAULT));
+        assertThat(overlays.areUncommitted()).isFalse();
+        byte[] disk = there.get(() -> CompletableFuture.completedFuture(there.disk.bytes.clone()));
+        assertThat(disk[64 << 10]).isEqualTo((byte) 0x11);
+        assertThat(disk[96 << 10]).isEqualTo((byte) 0x22);
+        assertThat(disk[(112 << 10)]).isEqualTo((byte) 0x11);
+        there.get(() -> there.guest.prepareStandby());
+    }
+
+    @Test
     void aCrashIsTheGuestsNotTheHosts() throws Exception {
         Twinning twinning = new Twinning(here, there);
         QemuPod.say(serialHere, "c");

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class FakePort implements ColoPort, QmpListener, AutoCloseable {
     final FakeQemu qemu;
     final List<String> done = new CopyOnWriteArrayList<>();
+    volatile boolean uncommitted;
     private final EventLoop loop;
     private final Path socket;
     private @Nullable QmpClient client;
@@ -94,6 +95,11 @@ final class FakePort implements ColoPort, QmpListener, AutoCloseable {
     @Override
     public void inColo(boolean on) {
         done.add("inColo " + on);
+    }
+
+    @Override
+    public boolean hasUncommittedOverlays() {
+        return uncommitted;
     }
 
     @Override

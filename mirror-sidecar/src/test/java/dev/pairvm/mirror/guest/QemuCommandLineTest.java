@@ -106,6 +106,10 @@ class QemuCommandLineTest {
                         "{\"driver\":\"replication\",\"node-name\":\"disk0\",\"mode\":\"secondary\","
                                 + "\"top-id\":\"disk0\",\"file\":\"active0\"}");
         assertThat(boot).noneMatch(each -> each.contains("replication"));
+        assertThat(line.arguments(StartMode.COMMIT))
+                .containsSequence("-machine", "none")
+                .anyMatch(each -> each.contains("\"node-name\":\"active0\""))
+                .noneMatch(each -> each.contains("replication") || each.equals("-device") || each.equals("-netdev"));
     }
 
     private static List<String> devices(List<String> arguments) {
