@@ -16,6 +16,9 @@ import java.util.Set;
  * The disks themselves are {@link SimDisk}'s.
  */
 final class SimStore {
+    /** One in so many reads for the peer. */
+    private static final int UNREADABLE_ON_BOTH = 300;
+
     private final SimMirror mirror;
     private final SimNode node;
     private final Sim sim;
@@ -191,7 +194,10 @@ final class SimStore {
         SimNet.Connection over = mirror.connection(to);
         int first = node.disk.cell(e.disk(), e.offset());
         io(latency(), () -> {
-            if (sim.diskFaults.readFails(node, first, e.message().length() / SimDisk.CELL)) {
+            // The other copy's device is the one that fails; once in a while this one can not read the same place
+            // either.
+            if (sim.diskFaults.readFails(node, first, e.message().length() / SimDisk.CELL)
+                    || sim.diskFaults.any() && sim.world.oneIn(UNREADABLE_ON_BOTH)) {
                 mirror.deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk()));
                 return;
             }
