@@ -174,6 +174,17 @@ public final class Machine {
                         annotations.getOrDefault("pairvm.dev/in-sync", "").split(","))));
     }
 
+    /** A human writes the Lease, as the runbook says: one copy, active and alone in sync. */
+    public void writeLease(long epoch, String active, String inSync) {
+        client.leases()
+                .inNamespace(namespace)
+                .withName("pairvm-" + name)
+                .patch(PatchContext.of(PatchType.JSON_MERGE), """
+                        {"spec": {"holderIdentity": "%s", "leaseTransitions": %d},
+                         "metadata": {"annotations": {"pairvm.dev/in-sync": "%s", "pairvm.dev/nonce": "by-hand-%d"}}}
+                        """.formatted(active, epoch, inSync, epoch));
+    }
+
     /** Epoch, active and in-sync set by the Lease. */
     public record Arbiter(long epoch, String active, TreeSet<String> inSync) {}
 }
