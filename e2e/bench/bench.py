@@ -10,6 +10,7 @@ import time
 
 import disk
 import footprint
+import resync
 from servers import Sandbox
 
 
@@ -51,7 +52,7 @@ def main():
     parser.add_argument("--mib", type=int, default=512, help="size of each disk (default 512)")
     parser.add_argument("--only", help="servers to measure, comma-separated; ours is always among them")
     parser.add_argument("--minutes", type=float, default=0, help="footprint: load for so long and look for growth (default 0: not)")
-    parser.add_argument("shape", choices=["disk", "footprint"])
+    parser.add_argument("shape", choices=["disk", "footprint", "resync"])
     options = parser.parse_args()
 
     work = options.root / "bench" / "work"
@@ -62,7 +63,7 @@ def main():
     if load > cores / 2:
         print(f"NOTE: this machine is busy (load {load:.1f} on {cores} cores): the figures say little", flush=True)
     try:
-        rows = (disk if options.shape == "disk" else footprint).measure(sandbox, options)
+        rows = {"disk": disk, "footprint": footprint, "resync": resync}[options.shape].measure(sandbox, options)
     finally:
         sandbox.stop_all()
         shutil.rmtree(work, ignore_errors=True)

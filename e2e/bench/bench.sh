@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench.sh disk|footprint|kills|soak [OPTION...]: measures the mirror beside its peers, or kills a pair of mirrors for a while (../soak); see
+# bench.sh disk|footprint|resync|kills|soak [OPTION...]: measures the mirror beside its peers, or kills a pair of mirrors for a while (../soak); see
 # README.md. Leaves nothing running and nothing mounted.
 set -euo pipefail
 BENCH=$(cd "$(dirname "$0")" && pwd)
@@ -11,7 +11,7 @@ CACHE=${PAIRVM_CACHE:-$HOME/.cache/pairvm}/images
 
 need_root "a name space for mounts and network"
 need python3 openssl unshare
-[ $# -gt 0 ] || die "say what to do: disk, footprint, kills or soak"
+[ $# -gt 0 ] || die "say what to do: disk, footprint, resync, kills or soak"
 program=$BENCH/bench.py
 if [ "$1" = soak ] || [ "$1" = kills ]; then
   need ip nsenter

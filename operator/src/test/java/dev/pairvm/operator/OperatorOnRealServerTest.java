@@ -412,7 +412,8 @@ class OperatorOnRealServerTest {
                             was.disks(),
                             was.placement(),
                             was.recovery(),
-                            was.verify()));
+                            was.verify(),
+                            was.resync()));
                     return vm;
                 });
     }

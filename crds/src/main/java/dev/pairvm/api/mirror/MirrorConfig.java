@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param link where the peer link listens
  * @param guest the virtual machine; the mirror turns it into a QEMU command line
  * @param running wished power state at the start of the pod; later changes come as orders
+ * @param resync what a resync may cost; absent in the configuration of an earlier operator
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record MirrorConfig(
@@ -33,7 +34,56 @@ public record MirrorConfig(
         SlowPeer slowPeer,
         Link link,
         Guest guest,
-        boolean running) {
+        boolean running,
+        Optional<Resync> resync) {
+
+    /** With the default limits of a resync. */
+    public MirrorConfig(
+            String machine,
+            String machineUid,
+            String namespace,
+            CopyId copy,
+            String lease,
+            List<Disk> disks,
+            Timing timing,
+            SlowPeer slowPeer,
+            Link link,
+            Guest guest,
+            boolean running) {
+        this(
+                machine,
+                machineUid,
+                namespace,
+                copy,
+                lease,
+                disks,
+                timing,
+                slowPeer,
+                link,
+                guest,
+                running,
+                Optional.empty());
+    }
+
+    /**
+     * What a resync may cost.
+     *
+     * @param foregroundPercent what the 99th percentile of the guest's latency may rise to, in percent of the usual one
+     * @param maxBytesPerSecond most bytes compared and copied in a second; {@link Long#MAX_VALUE} for no limit
+     */
+    public record Resync(int foregroundPercent, long maxBytesPerSecond) {
+        /** Checks the bounds; throws {@link IllegalArgumentException} naming the field. */
+        public Resync {
+            if (foregroundPercent <= 100 || foregroundPercent > 100_000) {
+                throw new IllegalArgumentException(
+                        "resync.foregroundPercent must be above 100 and at most 100000, got " + foregroundPercent);
+            }
+            if (maxBytesPerSecond < 10_000_000) {
+                throw new IllegalArgumentException(
+                        "resync.maxBytesPerSecond must be at least 10000000, got " + maxBytesPerSecond);
+            }
+        }
+    }
 
     /** Where a mirrored disk lies and how the guest sees it. */
     public record Disk(

@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param problem a sentence for the administrator, where something needs one
  * @param verify the verification under way, or the last one that this mirror carried out since it started; absent before the first
  * @param version build of this mirror
+ * @param resync the resync that this mirror leads, absent while there is none, and in reports of earlier releases
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record MirrorReport(
@@ -44,7 +45,68 @@ public record MirrorReport(
         Optional<Transition> lastTransition,
         Optional<Problem> problem,
         Optional<Verify> verify,
-        String version) {
+        String version,
+        Optional<Resync> resync) {
+
+    /** A report of a mirror that fills nobody. */
+    public MirrorReport(
+            String machine,
+            CopyId copy,
+            Role role,
+            Epoch epoch,
+            Optional<CopyId> active,
+            List<CopyId> inSync,
+            CopyState copyState,
+            Optional<Peer> peer,
+            Guest guest,
+            boolean runner,
+            Optional<Boolean> arbiterReachable,
+            List<Disk> disks,
+            Optional<Transition> lastTransition,
+            Optional<Problem> problem,
+            Optional<Verify> verify,
+            String version) {
+        this(
+                machine,
+                copy,
+                role,
+                epoch,
+                active,
+                inSync,
+                copyState,
+                peer,
+                guest,
+                runner,
+                arbiterReachable,
+                disks,
+                lastTransition,
+                problem,
+                verify,
+                version,
+                Optional.empty());
+    }
+
+    /**
+     * A copy is being brought up to date by this mirror.
+     *
+     * @param pace what holds it back
+     * @param secondsLeft until its end, if it goes on as in the last seconds; absent while that can not be told
+     */
+    public record Resync(Pace pace, Optional<Long> secondsLeft) {}
+
+    /** What holds a resync back. */
+    public enum Pace {
+        /** Nothing. */
+        FULL,
+        /** It stands still for a moment while the guest's usual latency is measured. */
+        MEASURING,
+        /** The guest's latency. */
+        HELD_BACK,
+        /** The guest's latency, and it may not go slower. */
+        AT_FLOOR,
+        /** The configured rate. */
+        AT_CAP
+    }
 
     /** A mirror of an earlier release says nothing of verification. */
     public MirrorReport {

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param placement where copies may lie
  * @param recovery how failures are noticed and answered
  * @param verify how often the copies are compared
+ * @param resync what bringing a copy up to date may cost the guest
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
@@ -73,7 +74,10 @@ public record ProtectedVMSpec(
         Recovery recovery,
 
         @Default("{}") @JsonPropertyDescription("How often the copies are compared while the guest works.")
-        Verify verify) {
+        Verify verify,
+
+        @Default("{}") @JsonPropertyDescription("What bringing a copy up to date may cost the guest.")
+        Resync resync) {
 
     /** Fills in what the schema defaults. */
     public ProtectedVMSpec {
@@ -82,6 +86,7 @@ public record ProtectedVMSpec(
         placement = placement == null ? Placement.DEFAULT : placement;
         recovery = recovery == null ? Recovery.DEFAULT : recovery;
         verify = verify == null ? Verify.DEFAULT : verify;
+        resync = resync == null ? Resync.DEFAULT : resync;
     }
 
     /** The mirrored disk of this name, or null. */

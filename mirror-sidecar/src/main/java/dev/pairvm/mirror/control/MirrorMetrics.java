@@ -59,6 +59,11 @@ public final class MirrorMetrics {
     private final Counter repaired =
             counter("verify_repaired", "Of these, places that were written anew on the standby and found equal");
     private final Counter verifications = counter("verifications", "Verifications that ended, by how", "outcome");
+    private final Gauge resyncLeft = gauge(
+            "resync_seconds_left",
+            "Until the end of the resync that this mirror leads, at the pace of the last seconds; NaN while unknown, 0 without one");
+    private final Gauge resyncPace =
+            gauge("resync_pace", "1 for what holds the resync back that this mirror leads, 0 for the others", "pace");
     private final Gauge held = gauge("held_requests", "Guest requests that wait for leave or for acknowledgements");
     private final Counter operations =
             counter("guest_operations", "Guest requests answered, by kind", "disk", "operation");
@@ -89,6 +94,12 @@ public final class MirrorMetrics {
             gauge("beacon_longest_gap_seconds", "Longest time without a beacon in this session");
     private final Counter arbiterCalls = counter(
             "arbiter_calls", "Reads and changes of the arbiter record, by how they ended", "operation", "outcome");
+    private final Gauge oldestIo =
+            gauge("oldest_io_seconds", "How long the oldest unanswered read, write or flush of the local disks waits");
+    private final Gauge peerLoopAge = gauge(
+            "peer_loop_age_seconds", "How long ago the peer's event loop had turned when it sent its last beacon");
+    private final Gauge peerOldestIo = gauge(
+            "peer_oldest_io_seconds", "How long the oldest I/O of the peer's disks had waited at its last beacon");
     private final Gauge eventReaders = gauge("event_readers", "Readers of /v1/events");
 
     /** Registers the families; {@code info} is 1 from now. */
@@ -144,6 +155,14 @@ public final class MirrorMetrics {
             peer.roundTripMicros()
                     .ifPresent(micros -> roundTrip.labels(peer.copy().value()).set(micros * 1e-6));
         });
+        resyncLeft.set(report.resync()
+                .map(resync -> resync.secondsLeft().map(Long::doubleValue).orElse(Double.NaN))
+                .orElse(0.0));
+        for (MirrorReport.Pace pace : MirrorReport.Pace.values()) {
+            boolean now =
+                    report.resync().filter(resync -> resync.pace() == pace).isPresent();
+            resyncPace.labels(pace.name()).set(now ? 1 : 0);
+        }
         for (MirrorReport.Disk disk : report.disks()) {
             toResync.labels(disk.name()).set(disk.bytesToResync());
         }
@@ -247,6 +266,17 @@ public final class MirrorMetrics {
     /** Bytes compared or copied in a resync since the last call. */
     public void resynced(String disk, long more) {
         resynced.labels(disk).inc(more);
+    }
+
+    /** The oldest local I/O that has not come back; 0 if there is none. */
+    public void oldestIo(double seconds) {
+        oldestIo.set(seconds);
+    }
+
+    /** What the peer's last beacon said. */
+    public void peerHealth(double loopAgeSeconds, double oldestIoSeconds) {
+        peerLoopAge.set(loopAgeSeconds);
+        peerOldestIo.set(oldestIoSeconds);
     }
 
     /** Readers of events now. */

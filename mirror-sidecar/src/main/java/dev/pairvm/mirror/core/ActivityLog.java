@@ -128,6 +128,14 @@ final class ActivityLog {
         pump();
     }
 
+    /** The peer that was asked to flush may have lost what it had: whatever its answer is, these chunks stay as they were. */
+    void flushLost() {
+        for (Hot entry : hot) {
+            entry.unflushed |= entry.flushing;
+            entry.flushing = 0;
+        }
+    }
+
     /** Adds to {@code to} every chunk that the peer has not confirmed durable. */
     void unflushedInto(DirtyMap to) {
         for (Hot entry : hot) {

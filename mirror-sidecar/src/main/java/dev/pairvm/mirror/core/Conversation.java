@@ -74,6 +74,7 @@ final class Conversation {
             case Message.WriteAck m -> followed.writeAcknowledged(link, m);
             case Message.FlushAck m -> followed.flushAcknowledged(link, m);
             case Message.HashReply m -> followed.hashed(link, m);
+            case Message.PieceReply m -> followed.hashed(link, m);
             case Message.Nack m -> followed.failed(link, m);
             case Message.ReadData m -> followed.readAnswered(link, m);
             case Message.ReadFailed m -> followed.readRefused(link, m);
@@ -94,6 +95,7 @@ final class Conversation {
             case Message.Flush m -> {}
             case Message.HashRequest m -> {}
             case Message.Verify m -> {}
+            case Message.PieceRequest m -> {}
             case Message.ResyncData m -> {}
             case Message.Seal m -> {}
             case Message.Outdate m -> {}
@@ -125,6 +127,7 @@ final class Conversation {
             case Message.Flush m -> following.flush(link, m);
             case Message.HashRequest m -> following.hash(link, m);
             case Message.Verify m -> following.verify(link, m);
+            case Message.PieceRequest m -> following.hash(link, m);
             case Message.ResyncData m -> following.resyncData(link, m);
             case Message.Seal m -> following.seal(link, m);
             case Message.Outdate m -> following.outdate(link, m);

@@ -15,6 +15,7 @@ import java.util.List;
  * @param hotExtents most extents in the activity log, all disks together
  * @param life random word of this process' life, never 0: nonces, session and lineage words derive from it
  * @param waits the longer waits
+ * @param resync what a resync may cost
  */
 public record CoreConfig(
         String machineUid,
@@ -24,7 +25,46 @@ public record CoreConfig(
         boolean suspendOnSlowPeer,
         int hotExtents,
         long life,
-        Waits waits) {
+        Waits waits,
+        Resync resync) {
+
+    /** With the default limits of a resync. */
+    public CoreConfig(
+            String machineUid,
+            CopyId self,
+            List<Long> diskBytes,
+            Timing timing,
+            boolean suspendOnSlowPeer,
+            int hotExtents,
+            long life,
+            Waits waits) {
+        this(machineUid, self, diskBytes, timing, suspendOnSlowPeer, hotExtents, life, waits, Resync.DEFAULT);
+    }
+
+    /**
+     * What a resync may cost.
+     *
+     * @param foregroundPercent what the guest's 99th percentile may rise to, in percent of the usual one; above 100
+     * @param maxBytesPerSecond most bytes compared and copied in a second, at least {@link #FLOOR}; {@link Long#MAX_VALUE}: no limit
+     */
+    public record Resync(int foregroundPercent, long maxBytesPerSecond) {
+        /** It is never slower than this, in bytes per second. */
+        public static final long FLOOR = ResyncPace.FLOOR;
+        /** 150 %, no limit. */
+        public static final Resync DEFAULT = new Resync(150, Long.MAX_VALUE);
+
+        /** Checks the bounds; throws {@link IllegalArgumentException} naming the field. */
+        public Resync {
+            if (foregroundPercent <= 100 || foregroundPercent > 100_000) {
+                throw new IllegalArgumentException(
+                        "foregroundPercent must be above 100 and at most 100000, got " + foregroundPercent);
+            }
+            if (maxBytesPerSecond < FLOOR) {
+                throw new IllegalArgumentException(
+                        "maxBytesPerSecond must be at least " + FLOOR + ", got " + maxBytesPerSecond);
+            }
+        }
+    }
 
     /** Default number of hot extents: at most 4 GiB to compare after a crash. */
     public static final int DEFAULT_HOT_EXTENTS = 1024;

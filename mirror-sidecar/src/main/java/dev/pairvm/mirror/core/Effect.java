@@ -80,6 +80,13 @@ public sealed interface Effect {
      */
     record TakeFromPeer(long request, long seq) implements Effect {}
 
+    /**
+     * The same for a request whose {@link ReadLocal} has not been answered and counts no more: it may still write into the buffer that it
+     * was given. From here that buffer is not the request's any more; it gets a new one, and the old one is kept until the device is done
+     * with it.
+     */
+    record TakeFromPeerInstead(long request, long seq) implements Effect {}
+
     /** fdatasync one disk: everything answered by LocalWriteDone before is durable. Answer: LocalFlushDone. */
     record FlushLocal(long io, int disk) implements Effect {}
 
@@ -89,6 +96,12 @@ public sealed interface Effect {
      * @param onDevice what the device holds, past the page cache, as far as the file system lets that be read
      */
     record HashLocal(long io, int disk, long offset, int length, boolean onDevice) implements Effect {}
+
+    /**
+     * Hash each 4 KiB piece of these chunks of an extent, up to {@code diskBytes}, behind the word {@code salt}; see {@link PieceHash}. Pieces of zeroes answer
+     * {@link PieceHash#ZERO}. Answer: PiecesHashed.
+     */
+    record HashPieces(long io, int disk, int extent, long chunks, long diskBytes, long salt) implements Effect {}
 
     /** Answer the guest's request: 0 or an errno. Read bytes are in the request's buffer. The request is finished. */
     record ReplyToGuest(long request, int errno) implements Effect {}

@@ -67,11 +67,13 @@ public sealed interface Event {
      * @param answersReads whether the peer's release knows {@link Message.Read}
      * @param verifies whether it knows {@link Message.Verify}
      * @param grows whether it knows {@link Message.Grow}
+     * @param comparesPieces whether it knows {@link Message.PieceRequest}
      */
-    record LinkUp(CopyId peer, boolean answersReads, boolean verifies, boolean grows) implements Event {
+    record LinkUp(CopyId peer, boolean answersReads, boolean verifies, boolean grows, boolean comparesPieces)
+            implements Event {
         /** To a peer that knows every frame, as those of this release do. */
         public LinkUp(CopyId peer) {
-            this(peer, true, true, true);
+            this(peer, true, true, true, true);
         }
     }
 
@@ -146,6 +148,14 @@ public sealed interface Event {
     record LocalHashed(long io, List<ChunkHash> hashes) implements Event {
         /** Copies the list. */
         public LocalHashed {
+            hashes = List.copyOf(hashes);
+        }
+    }
+
+    /** Answers {@link Effect.HashPieces}: one per piece, in order. */
+    record PiecesHashed(long io, List<PieceHash> hashes) implements Event {
+        /** Copies the list. */
+        public PiecesHashed {
             hashes = List.copyOf(hashes);
         }
     }

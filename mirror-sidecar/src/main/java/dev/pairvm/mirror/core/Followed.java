@@ -155,6 +155,9 @@ final class Followed {
         }
         attached = true;
         lease.attached();
+        if (kind == Message.AttachKind.RECONCILE) {
+            lead.io().log().flushLost();
+        }
         lead.io().attached(kind != Message.AttachKind.RESYNC);
         joining.attached(from, kind);
         lead.serveIfAllowed();
@@ -219,9 +222,22 @@ final class Followed {
         if (from == link && attached && message.session() == from.session()) {
             Resync running = joining.resync();
             if (running != null) {
-                running.peerHashed(message);
+                hashed(running.peerHashed(message));
             }
             lead.verify().peerHashed(message);
+        }
+    }
+
+    void hashed(Link from, Message.PieceReply message) {
+        Resync running = joining.resync();
+        if (from == link && attached && message.session() == from.session() && running != null) {
+            hashed(running.peerHashed(message));
+        }
+    }
+
+    private void hashed(boolean asAsked) {
+        if (!asAsked) {
+            lose("it answered with another number of hashes");
         }
     }
 

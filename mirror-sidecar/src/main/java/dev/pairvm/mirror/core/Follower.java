@@ -13,11 +13,12 @@ final class Follower {
         READ,
         FLUSH,
         HASH,
+        PIECES,
         SEAL_FLUSH,
         OUTDATE_FLUSH
     }
 
-    /** What the lead waits for: {@code word} is the lineage of a seal, the number of chunks of a hash. */
+    /** What the lead waits for: {@code word} is the lineage of a seal, the number of chunks or pieces of a hash. */
     private record Pending(Kind kind, long seq, long word) {}
 
     private final Side side;
@@ -108,6 +109,26 @@ final class Follower {
         }
     }
 
+    void hash(Link from, Message.PieceRequest m) {
+        if (!mine(from, m)) {
+            return;
+        }
+        int last = Long.SIZE - 1 - Long.numberOfLeadingZeros(m.chunks());
+        if (m.extent() < 0
+                || m.chunks() == 0
+                || Long.bitCount(m.chunks()) > Message.MOST_CHUNKS
+                || m.diskBytes() <= (long) m.extent() * Extent.BYTES + (long) last * Extent.CHUNK_BYTES
+                || outside(m.disk(), m.diskBytes() - 1, 1)) {
+            side.drop(link, "it asks for hashes outside of the disk, or for too many");
+            return;
+        }
+        long whole = (long) Long.bitCount(m.chunks()) * PieceHash.IN_CHUNK;
+        long end = m.diskBytes() - (long) m.extent() * Extent.BYTES;
+        long missing = Math.max(0, (last + 1L) * Extent.CHUNK_BYTES - end) / PieceHash.PIECE_BYTES;
+        long io = expect(Kind.PIECES, m.seq(), whole - missing);
+        side.out.emit(new Effect.HashPieces(io, m.disk(), m.extent(), m.chunks(), m.diskBytes(), session));
+    }
+
     void verify(Link from, Message.Verify m) {
         if (mine(from, m) && !outside(m.disk(), m.offset(), m.length())) {
             hash(m.seq(), m.disk(), m.offset(), m.length(), true);
@@ -184,7 +205,7 @@ final class Follower {
                     becomeStale();
                 }
             }
-            case HASH -> throw new ProtocolBugException("a hash has an answer");
+            case HASH, PIECES -> throw new ProtocolBugException("a hash has an answer");
         }
         return true;
     }
@@ -193,6 +214,14 @@ final class Follower {
         Pending done = pending.remove(event.io());
         if (done != null && !ended) {
             side.send(link, new Message.HashReply(epoch, session, done.seq(), event.hashes()));
+        }
+        return done != null;
+    }
+
+    boolean hashed(Event.PiecesHashed event) {
+        Pending done = pending.remove(event.io());
+        if (done != null && !ended) {
+            side.send(link, new Message.PieceReply(epoch, session, done.seq(), event.hashes()));
         }
         return done != null;
     }
@@ -246,6 +275,10 @@ final class Follower {
         if (failed.kind() == Kind.HASH && reading) {
             return new Message.HashReply(
                     epoch, session, failed.seq(), Collections.nCopies((int) failed.word(), ChunkHash.UNREADABLE));
+        }
+        if (failed.kind() == Kind.PIECES && reading) {
+            return new Message.PieceReply(
+                    epoch, session, failed.seq(), Collections.nCopies((int) failed.word(), PieceHash.UNREADABLE));
         }
         return failed.kind() == Kind.READ
                 ? new Message.ReadFailed(epoch, session, failed.seq(), event.errno())

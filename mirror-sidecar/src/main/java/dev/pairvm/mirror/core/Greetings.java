@@ -17,6 +17,7 @@ final class Greetings {
         link.answersReads = up.answersReads();
         link.verifies = up.verifies();
         link.grows = up.grows();
+        link.comparesPieces = up.comparesPieces();
         side.links.put(up.peer(), link);
         say(link, role);
     }

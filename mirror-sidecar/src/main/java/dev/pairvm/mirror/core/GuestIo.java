@@ -34,10 +34,12 @@ final class GuestIo {
     private final HeldRequests held;
     private final PeerReads peerReads;
     private final BadPlaces badPlaces = new BadPlaces();
+    private final LateReads late = new LateReads();
     /** Flushes that the guest has not been answered, in the order in which it asked. */
     private final Set<Long> flushing = new LinkedHashSet<>();
 
     private final List<Long> flushed = new ArrayList<>();
+    private final Foreground foreground;
 
     GuestIo(
             CoreConfig config,
@@ -56,6 +58,7 @@ final class GuestIo {
         this.localWrites = localWrites;
         this.held = held;
         this.peerReads = new PeerReads(out, lead);
+        this.foreground = new Foreground(out, config.resync().foregroundPercent());
         this.log = new ActivityLog(config.hotExtents(), out, rules, dirty, this::flushFor);
         this.flushes = new Flushes(sizes.count(), out, rules, this, log);
         for (int disk = 0; disk < sizes.count(); disk++) {
@@ -69,6 +72,15 @@ final class GuestIo {
 
     Flushes flushes() {
         return flushes;
+    }
+
+    /** How long the guest waits. */
+    Foreground foreground() {
+        return foreground;
+    }
+
+    long now() {
+        return out.now();
     }
 
     RangeLocks locks(int disk) {
@@ -107,7 +119,11 @@ final class GuestIo {
             out.emit(new Effect.ReplyToGuest(flush.request(), EINVAL));
         } else if (lead.serving()) {
             flushing.add(flush.request());
-            flushes.flush(flush.disk(), () -> flushed(flush.request()));
+            long since = out.now();
+            flushes.flush(flush.disk(), () -> {
+                foreground.answered(Foreground.Kind.FLUSH, out.now() - since);
+                flushed(flush.request());
+            });
         } else {
             held.add(flush);
         }
@@ -137,16 +153,20 @@ final class GuestIo {
             hot(op);
         } else if (op.isWrite()) {
             log.enter(op);
-        } else if (lead.withoutDisk()) {
+        } else if (lead.withoutDisk() || late.owesTooMuch(op.disk) && peerMayRead()) {
             op.begun = true;
             peerReads.ask(op);
         } else {
             op.begun = true;
-            op.localSince = out.wakingNanos();
-            op.io = out.token();
-            byIo.put(op.io, op);
-            out.emit(new Effect.ReadLocal(op.io, op.request, op.disk, op.offset, (int) op.length));
+            readHere(op);
         }
+    }
+
+    private void readHere(GuestRequest op) {
+        op.localSince = out.wakingNanos();
+        op.io = out.token();
+        byIo.put(op.io, op);
+        out.emit(new Effect.ReadLocal(op.io, op.request, op.disk, op.offset, (int) op.length));
     }
 
     /** The write's extents are durably hot: it may begin on both sides, to the peer first. Without a local disk only there. */
@@ -198,14 +218,14 @@ final class GuestIo {
     boolean localDone(long io) {
         GuestRequest op = byIo.remove(io);
         if (op == null) {
-            return false;
+            return late.returned(io);
         }
         if (op.repairing) {
             badPlaces.repaired(op);
             repairEnded(op);
         } else if (!op.isWrite() && lead.diskFailed()) {
             // Read before the failure was known, perhaps out of a cache that the device has since dropped.
-            peerReads.ask(op);
+            askPeer(op);
         } else {
             op.localDone = true;
             finish(op);
@@ -221,7 +241,7 @@ final class GuestIo {
     boolean readFailed(long io, Runnable hopeless) {
         GuestRequest op = byIo.remove(io);
         if (op == null) {
-            return false;
+            return late.returned(io);
         }
         if (lead.alone() && !lead.diskFailed()) {
             fail(op);
@@ -231,8 +251,49 @@ final class GuestIo {
             hopeless.run();
         }
         op.repair = !lead.diskFailed();
-        peerReads.ask(op);
+        if (op.refused) {
+            fail(op);
+        } else {
+            askPeer(op);
+        }
         return true;
+    }
+
+    /** The local store has no part in it any more; it may have been asked of the peer before. */
+    private void askPeer(GuestRequest op) {
+        if (!op.hedged) {
+            peerReads.ask(op);
+        }
+        op.hedged = false;
+    }
+
+    private boolean peerMayRead() {
+        Link link = lead.inSyncLink();
+        return link != null && link.answersReads;
+    }
+
+    private boolean waitsForDevice(GuestRequest op) {
+        return !op.isWrite() && op.localSince != 0 && !op.repairing && byIo.get(op.io) == op;
+    }
+
+    /** Asks the peer as well for what the local store has been asked for and has not answered for this long, in nanoseconds awake. */
+    void hedge(long nanos) {
+        if (!lead.serving() && !lead.diskFailed() || !peerMayRead()) {
+            return;
+        }
+        long before = out.wakingNanos() - nanos;
+        for (RangeLocks disk : locks) {
+            disk.forEach(holder -> {
+                if (holder instanceof GuestRequest op
+                        && !op.hedged
+                        && !op.refused
+                        && waitsForDevice(op)
+                        && op.localSince <= before) {
+                    op.hedged = true;
+                    peerReads.ask(op);
+                }
+            });
+        }
     }
 
     /** A repair did not reach the device; what the peer answered is right all the same. */
@@ -252,14 +313,23 @@ final class GuestIo {
     /** The peer sent what a read asked for; the frame's payload is at hand in this step. False if it is not what was asked for. */
     boolean readAnswered(long seq, int length) {
         GuestRequest op = peerReads.answered(seq);
-        if (op == null) {
+        if (op == null || op.localDone) {
+            peerReads.pump();
             return true;
         }
         if (length != op.length) {
             peerReads.ask(op);
             return false;
         }
-        out.emit(new Effect.TakeFromPeer(op.request, seq));
+        if (waitsForDevice(op)) {
+            // Safety: the device may write into the buffer that it was given long after the guest was answered from
+            // there.
+            byIo.remove(op.io);
+            late.add(op);
+            out.emit(new Effect.TakeFromPeerInstead(op.request, seq));
+        } else {
+            out.emit(new Effect.TakeFromPeer(op.request, seq));
+        }
         if (op.repair && !lead.diskFailed()) {
             // The range stays locked until the repair has landed, so that it can not overwrite a later write. It needs
             // no hot extent:
@@ -279,9 +349,26 @@ final class GuestIo {
     /** The peer can not read it either. */
     void readRefused(long seq) {
         GuestRequest op = peerReads.answered(seq);
-        if (op != null) {
+        if (op != null && !op.localDone) {
+            giveUpOnPeer(op);
+        }
+        peerReads.pump();
+    }
+
+    /** Nobody beside the local store can read it; if that has been asked, its answer counts. */
+    private void giveUpOnPeer(GuestRequest op) {
+        if (op.localDone) {
+            return;
+        }
+        if (waitsForDevice(op)) {
+            op.hedged = false;
+            op.refused = true;
+        } else if (op.localSince == 0 && !lead.diskFailed()) {
+            // It was spared the device, which is late.
+            op.refused = true;
+            readHere(op);
+        } else {
             fail(op);
-            peerReads.pump();
         }
     }
 
@@ -293,7 +380,7 @@ final class GuestIo {
 
     /**
      * The record says that this side's copy is out: what waited for it is the peer's matter now. Local writes still on their way are
-     * only counted; local reads still on their way write into the guest's buffers and are asked again when they have come back.
+     * only counted; so are local reads, whose buffers are kept for them.
      */
     void localDiskGone() {
         flushes.localDiskGone();
@@ -302,6 +389,7 @@ final class GuestIo {
             byIo.remove(Math.max(1, op.io));
             op.localDone = true;
         });
+        hedge(0);
         peerReads.pump();
     }
 
@@ -311,6 +399,10 @@ final class GuestIo {
         long before = out.wakingNanos() - nanos;
         if (log.writingSince() != 0 && log.writingSince() < before) {
             return DiskFault.stuck(Event.LocalFailed.Kind.METADATA, Event.LocalFailed.NO_DISK);
+        }
+        DiskFault owed = late.stuck(before);
+        if (owed != null) {
+            return owed;
         }
         int flushing = flushes.stuckDisk(before);
         if (flushing >= 0) {
@@ -356,6 +448,7 @@ final class GuestIo {
         }
         if (!op.answered) {
             op.answered = true;
+            foreground.answered(op.isWrite() ? Foreground.Kind.WRITE : Foreground.Kind.READ, out.now() - op.since);
             out.emit(new Effect.ReplyToGuest(op.request, op.errno));
         }
         if (op.repairing) {
@@ -411,7 +504,10 @@ final class GuestIo {
         }
         flushes.reconsider();
         if (lead.alone() && !lead.diskFailed()) {
-            peerReads.giveUp().forEach(this::fail);
+            peerReads.giveUp().forEach(op -> {
+                giveUpOnPeer(op);
+                op.refused = false;
+            });
         }
         peerReads.pump();
     }

@@ -6,14 +6,19 @@ final class GuestRequest extends LoggedWrite {
     final long request;
     final boolean zero;
     final boolean fua;
+    /** When it came. */
+    final long since;
+
     long io;
     long seq;
     long sentAt;
     boolean localDone;
     boolean peerDone;
     boolean begun;
-    /** A read that the peer answers, because the local store can not. */
-    boolean fromPeer;
+    /** The local store was asked first, and has not answered: who answers first, wins. */
+    boolean hedged;
+    /** The peer can not read it. */
+    boolean refused;
     /** What the peer answers is written here as well: the local copy has a bad place. */
     boolean repair;
     /** That write is under way; the range stays locked. */
@@ -29,6 +34,7 @@ final class GuestRequest extends LoggedWrite {
         super(write.disk(), write.offset(), write.length(), true);
         this.pipeline = pipeline;
         this.request = write.request();
+        this.since = pipeline.now();
         this.zero = write.zero();
         this.fua = write.fua();
     }
@@ -37,6 +43,7 @@ final class GuestRequest extends LoggedWrite {
         super(read.disk(), read.offset(), read.length(), false);
         this.pipeline = pipeline;
         this.request = read.request();
+        this.since = pipeline.now();
         this.zero = false;
         this.fua = false;
     }

@@ -45,19 +45,32 @@ final class Joining {
 
     void attached(Link from, Message.AttachKind kind) {
         switch (kind) {
-            case CONTINUE -> sealed = !lead.known().inSync().contains(from.peer);
-            case RECONCILE -> begin(from, afterRestart(from));
+            case CONTINUE -> {
+                sealed = !lead.known().inSync().contains(from.peer);
+                lead.io().foreground().learn();
+            }
+            // The guest waits for the end of it: no cap.
+            case RECONCILE -> begin(from, afterRestart(from), Long.MAX_VALUE);
             case RESYNC -> {
                 sealed = false;
-                begin(from, differences(from));
+                begin(from, differences(from), side.config.resync().maxBytesPerSecond());
             }
         }
     }
 
-    private void begin(Link from, DirtyMap todo) {
-        Resync started = new Resync(side.out, side.rules, lead, from, todo, side.sizes);
+    private void begin(Link from, DirtyMap todo, long cap) {
+        ResyncPace pace = new ResyncPace(side.out, lead.io().foreground(), cap);
+        Resync started = new Resync(side.out, side.rules, lead, from, todo, lead.dirty(), side.sizes, pace);
         resync = started;
         started.pump();
+    }
+
+    /** Something has happened: more may be begun, or the time has come for it. */
+    void goOn() {
+        Resync running = resync;
+        if (running != null) {
+            running.pump();
+        }
     }
 
     private DirtyMap afterRestart(Link from) {
@@ -148,6 +161,7 @@ final class Joining {
 
     /** The follower holds everything: as long as it lives, its link may break and come back. */
     void completed() {
+        lead.io().foreground().learn();
         Link from = followed.attachedLink();
         Message.Hello hello = from == null ? null : from.hello();
         completeLife = hello == null ? 0 : hello.life();
@@ -172,6 +186,7 @@ final class Joining {
         Resync running = resync;
         resync = null;
         sealed = false;
+        lead.io().foreground().ignore();
         if (running != null) {
             running.abandon();
         }

@@ -203,6 +203,7 @@ final class Lead {
      * cache only, also here (what this side received as a standby), and no activity log names it. Writes made meanwhile are hot.
      */
     void resynced(Resync done) {
+        io.foreground().ignore();
         flushFrom(0, done);
     }
 
@@ -411,6 +412,7 @@ final class Lead {
         }
         followed.tick();
         disk.judge();
+        io.hedge(LateReads.LATE_NANOS);
         growth.goOn();
         boolean waited = ready || side.out.now() >= awaitUntil;
         if (waited && !ready && attachedLink() != null && side.out.now() >= reconcileUntil) {

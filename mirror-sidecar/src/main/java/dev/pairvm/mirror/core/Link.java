@@ -27,6 +27,8 @@ final class Link {
     long askedToGrowAt = NEVER_ASKED;
     /** How large the peer's disks are, as it said last. */
     private long[] diskBytes = {};
+    /** Whether the peer can be asked for hashes of pieces. */
+    boolean comparesPieces = true;
     /** Refusals on this link. */
     int refusals;
 

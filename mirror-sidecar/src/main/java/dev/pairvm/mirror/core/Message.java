@@ -125,6 +125,26 @@ public sealed interface Message {
      */
     record Verify(long epoch, long session, long seq, int disk, long offset, int length) implements Message {}
 
+    /**
+     * Resync, to a peer that {@link Link#comparesPieces}: hash every 4 KiB piece of some chunks of an extent, behind the session's word.
+     *
+     * @param chunks a bit for each chunk, 1 to {@link #MOST_CHUNKS} of them
+     * @param diskBytes how large the disk is at the lead, where the last piece ends; the peer's may be larger
+     */
+    record PieceRequest(long epoch, long session, long seq, int disk, int extent, long chunks, long diskBytes)
+            implements Message {}
+
+    /** Most chunks of one {@link PieceRequest}: what is locked and hashed at a time is 1 MiB. */
+    int MOST_CHUNKS = 16;
+
+    /** Answers {@link PieceRequest}: one hash per piece, chunk by chunk; the last chunk of a disk may have fewer. */
+    record PieceReply(long epoch, long session, long seq, List<PieceHash> hashes) implements Message {
+        /** Copies the list. */
+        public PieceReply {
+            hashes = List.copyOf(hashes);
+        }
+    }
+
     /** Resync, verification: these bytes differ; write them. Answered by {@link WriteAck}. */
     record ResyncData(long epoch, long session, long seq, int disk, long offset, int length, boolean zero)
             implements Message {}

@@ -86,6 +86,7 @@ public final class PairCore {
                     config.diskBytes().stream()
                             .map(bytes -> new CoreView.Disk(0, 0))
                             .toList(),
+                    Optional.empty(),
                     0,
                     Optional.empty());
         }

@@ -3,7 +3,8 @@ package dev.pairvm.mirror.core;
 import java.util.ArrayDeque;
 
 /**
- * Guest reads that the in-sync peer must answer, because this side's copy can not: one place of it is unreadable, or all of it is out.
+ * Guest reads that the in-sync peer answers, because this side's copy can not, or not in time: one place of it is unreadable, or all of
+ * it is out, or its device is late.
  * They wait here in order until the peer follows; so many and so many bytes are under way at once.
  *
  * <p>Invariant: every read here holds its range lock, so no write of the same bytes is under way on either side, and only a peer that
@@ -26,7 +27,6 @@ final class PeerReads {
     }
 
     void ask(GuestRequest read) {
-        read.fromPeer = true;
         waiting.add(read);
         pump();
     }
@@ -36,6 +36,9 @@ final class PeerReads {
         Link link = lead.inSyncLink();
         while (link != null && link.answersReads && !waiting.isEmpty() && fits(waiting.getFirst())) {
             GuestRequest read = waiting.remove();
+            if (read.localDone) {
+                continue; // the local store was quicker
+            }
             read.seq = link.nextSeq();
             read.sentAt = out.now();
             bySeq.put(read.seq, read);

@@ -140,6 +140,7 @@ final class Standing implements CasDesk.Listener {
             case Event.LocalReadDone done -> store.localDone(done.io());
             case Event.LocalFlushDone done -> store.flushDone(done.io());
             case Event.LocalHashed hashed -> store.hashed(hashed);
+            case Event.PiecesHashed hashed -> store.hashed(hashed);
             case Event.LocalFailed failed -> store.failed(failed);
             case Event.ChunkUnreadable unreadable -> store.chunkUnreadable(unreadable);
             case Event.SuperblockPersisted persisted -> side.superblock.persisted(persisted.token());
@@ -170,6 +171,7 @@ final class Standing implements CasDesk.Listener {
                 }
             }
         }
+        ifLeading(l -> l.followed().joining().goOn());
     }
 
     void ifLeading(Consumer<Lead> action) {

@@ -68,6 +68,16 @@ final class StoreAnswers {
         }
     }
 
+    void hashed(Event.PiecesHashed hashed) {
+        Lead leading = at.lead;
+        Follower following = at.follower;
+        if (leading != null && leading.followed().joining().resync() != null) {
+            leading.followed().joining().resync().hashed(hashed);
+        } else if (following != null) {
+            following.hashed(hashed);
+        }
+    }
+
     void failed(Event.LocalFailed failed) {
         Lead leading = at.lead;
         Follower following = at.follower;

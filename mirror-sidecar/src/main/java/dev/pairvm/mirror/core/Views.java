@@ -27,6 +27,8 @@ final class Views {
                 peer,
                 side.problems.all(),
                 disks(side, lead),
+                lead.map(leading -> leading.followed().joining().resync())
+                        .map(resync -> new CoreView.Resyncing(resync.pace(), resync.secondsLeft())),
                 lead.map(leading -> leading.io().inFlight()).orElse(0) + side.held.size(),
                 lead.flatMap(leading -> leading.verify().running()).or(() -> side.lastVerify));
     }
@@ -39,7 +41,8 @@ final class Views {
             int of = disk;
             long dirty = lead.map(leading -> leading.dirty().chunks(of) * Extent.CHUNK_BYTES)
                     .orElse(0L);
-            disks.add(running.map(resync -> new CoreView.Disk(resync.totalBytes(of), resync.doneBytes(of)))
+            disks.add(running.map(resync -> new CoreView.Disk(
+                            resync.progress().totalBytes(of), resync.progress().doneBytes(of)))
                     .orElse(new CoreView.Disk(dirty, 0)));
         }
         return disks;

@@ -2,6 +2,7 @@ package dev.pairvm.mirror.engine;
 
 import dev.pairvm.mirror.core.ChunkHash;
 import dev.pairvm.mirror.core.Extent;
+import dev.pairvm.mirror.core.PieceHash;
 import dev.pairvm.mirror.store.DiskException;
 import dev.pairvm.mirror.store.DiskStore;
 import io.netty.buffer.ByteBuf;
@@ -13,7 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Hashes chunks of a disk, passing over holes by the file's map. Blocks: on a worker thread. */
+/** Hashes chunks and pieces of a disk; of chunks holes are passed over by the file's map. Blocks: on a worker thread. */
 final class ChunkHasher {
     private static final int DEVICE_BLOCK_BYTES = 4096;
 
@@ -50,6 +51,38 @@ final class ChunkHasher {
             memory.release();
         }
         return hashes;
+    }
+
+    /** One hash for each 4 KiB piece of these chunks of an extent, up to the end of the disk, in order, behind {@code salt}. */
+    static List<PieceHash> pieces(DiskStore disk, int extent, long chunks, long diskBytes, long salt)
+            throws DiskException {
+        List<PieceHash> hashes = new ArrayList<>(Long.bitCount(chunks) * PieceHash.IN_CHUNK);
+        MessageDigest digest = sha256();
+        byte[] word = ByteBuffer.allocate(Long.BYTES).putLong(salt).array();
+        ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(Extent.CHUNK_BYTES, Extent.CHUNK_BYTES);
+        try {
+            for (long left = chunks; left != 0; left &= left - 1) {
+                long at = (long) extent * Extent.BYTES + (long) Long.numberOfTrailingZeros(left) * Extent.CHUNK_BYTES;
+                int size = (int) Math.min(Extent.CHUNK_BYTES, diskBytes - at);
+                disk.read(at, buffer.clear(), size);
+                for (int piece = 0; piece < size; piece += PieceHash.PIECE_BYTES) {
+                    hashes.add(piece(buffer.slice(piece, Math.min(PieceHash.PIECE_BYTES, size - piece)), word, digest));
+                }
+            }
+        } finally {
+            buffer.release();
+        }
+        return hashes;
+    }
+
+    private static PieceHash piece(ByteBuf piece, byte[] salt, MessageDigest digest) {
+        if (isZero(piece)) {
+            return PieceHash.ZERO;
+        }
+        digest.update(salt);
+        digest.update(piece.nioBuffer());
+        ByteBuffer words = ByteBuffer.wrap(digest.digest());
+        return new PieceHash(words.getLong(), words.getInt());
     }
 
     private static ChunkHash one(

@@ -34,6 +34,17 @@ final class GuestRequest {
         return payloadBegin;
     }
 
+    /** Of a read: from here the bytes go into a new buffer of the client's. */
+    void replacePayload() {
+        ByteBuf old = payload;
+        if (old == null) {
+            throw new IllegalStateException("request " + number + " has no payload");
+        }
+        payload = client().replaceTarget().retain();
+        payloadBegin = payload.writerIndex();
+        old.release();
+    }
+
     /** Answers the client and gives the payload back. */
     void answer(int errno) {
         try {

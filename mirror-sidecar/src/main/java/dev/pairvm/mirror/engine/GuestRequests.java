@@ -88,6 +88,19 @@ final class GuestRequests {
         room.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
     }
 
+    /**
+     * Like {@link #fill}, for a request whose buffer a local read may still write into: the client is answered from a new one, and the old
+     * one stays the read's alone.
+     */
+    void fillAnew(long number, @Nullable ByteBuf bytes) {
+        GuestRequest request = find(number);
+        if (request == null) {
+            throw new IllegalStateException("request " + number + " is not here");
+        }
+        request.replacePayload();
+        fill(number, bytes);
+    }
+
     void answer(long number, int errno) {
         GuestRequest request = remove(number);
         if (request == null) {

@@ -34,6 +34,13 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
     private final PeerLink link;
     private final TreeSet<CopyId> connected = new TreeSet<>();
     private Optional<CopyId> last = Optional.empty();
+    private @Nullable PeerHealth peerHealth;
+
+    /** What the peer's last beacon said of its loop and its disks; null before the first. */
+    @Nullable
+    PeerHealth peerHealth() {
+        return peerHealth;
+    }
 
     /** Told of what the link counts. */
     interface LinkMeters {
@@ -99,9 +106,10 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
         return readable;
     }
 
-    /** The loop came round; beacons carry its age. */
-    void loopTicked() {
+    /** The loop came round; beacons carry its age, and that of the oldest local I/O: 0, or since when it waits. */
+    void loopTicked(long oldestIoSince) {
         link.beacons().loopTicked();
+        link.beacons().oldestIoSince(oldestIoSince);
         link.beacons().epoch(engine.get().epoch());
     }
 
@@ -148,7 +156,8 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
         LOG.info("link to copy {} is up, by {}", up.peer(), up.path());
         connected.add(up.peer());
         last = Optional.of(up.peer());
-        engine.get().post(new Event.LinkUp(up.peer(), up.answersReads(), up.verifies(), up.grows()));
+        engine.get()
+                .post(new Event.LinkUp(up.peer(), up.answersReads(), up.verifies(), up.grows(), up.comparesPieces()));
     }
 
     @Override
@@ -177,6 +186,7 @@ final class LinkPort implements PeerPort, LinkListener, ReportWriter.LinkFacts {
 
     @Override
     public void beaconHeard(Event.BeaconHeard heard, PeerHealth health) {
+        peerHealth = health;
         engine.get().postBeacon(heard);
     }
 

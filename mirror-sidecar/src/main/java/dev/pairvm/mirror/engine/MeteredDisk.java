@@ -3,6 +3,7 @@ package dev.pairvm.mirror.engine;
 import dev.pairvm.mirror.control.MirrorMetrics;
 import dev.pairvm.mirror.nbd.NbdError;
 import dev.pairvm.mirror.nbd.NbdReply;
+import io.netty.buffer.ByteBuf;
 import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
@@ -63,6 +64,15 @@ final class MeteredDisk implements DiskCounters {
         public void failed(NbdError error) {
             count(false);
             over().failed(error);
+        }
+
+        @Override
+        public ByteBuf replaceTarget() {
+            NbdReply client = reply;
+            if (client == null) {
+                throw new IllegalStateException("the request was answered");
+            }
+            return client.replaceTarget();
         }
 
         @Override

@@ -4,6 +4,7 @@ import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.mirror.control.MirrorMetrics;
 import dev.pairvm.mirror.control.ReportDesk;
+import dev.pairvm.mirror.link.LinkListener;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -83,6 +84,11 @@ final class MetricsFeed {
             resynced.put(disk.name(), now);
         }
         metrics.eventReaders(eventReaders.getAsInt());
+        metrics.oldestIo(link.link().beacons().oldestIoNanos() * NANOS);
+        LinkListener.PeerHealth theirs = link.peerHealth();
+        if (theirs != null) {
+            metrics.peerHealth(theirs.loopTickAgeMillis() * 1e-3, theirs.oldestIoMillis() * 1e-3);
+        }
     }
 
     /** The time since the last call was spent as things were then. */

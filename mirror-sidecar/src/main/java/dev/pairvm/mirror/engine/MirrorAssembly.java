@@ -185,7 +185,7 @@ public final class MirrorAssembly {
                 reign,
                 clock::nanos,
                 changed,
-                link::loopTicked));
+                () -> link.loopTicked(store.oldestIoSince(clock.nanos()))));
         late.set(engine);
 
         // What others may ask.
@@ -248,7 +248,10 @@ public final class MirrorAssembly {
                 config.slowPeer() == MirrorConfig.SlowPeer.SUSPEND,
                 CoreConfig.DEFAULT_HOT_EXTENTS,
                 new SecureRandom().nextLong() | 1,
-                CoreConfig.Waits.DEFAULT);
+                CoreConfig.Waits.DEFAULT,
+                config.resync()
+                        .map(resync -> new CoreConfig.Resync(resync.foregroundPercent(), resync.maxBytesPerSecond()))
+                        .orElse(CoreConfig.Resync.DEFAULT));
     }
 
     private static NbdExports exports(

@@ -194,8 +194,10 @@ public final class MirrorEngine {
             case Effect.ReadLocal read -> store.read(read);
             case Effect.SendRange send -> store.sendRange(send);
             case Effect.TakeFromPeer take -> requests.fill(take.request(), framePayload);
+            case Effect.TakeFromPeerInstead take -> requests.fillAnew(take.request(), framePayload);
             case Effect.FlushLocal flush -> store.flush(flush);
             case Effect.HashLocal hash -> store.hash(hash);
+            case Effect.HashPieces hash -> store.hash(hash);
             case Effect.ReplyToGuest reply -> requests.answer(reply.request(), reply.errno());
             case Effect.ForgetRequest forget -> requests.forget(forget.request());
             case Effect.PersistSuperblock persist -> store.persist(persist);

@@ -82,7 +82,15 @@ final class ReportWriter implements ReportDesk {
                 reign.last(),
                 problem(view),
                 verifications.report(view),
-                version);
+                version,
+                view.resync().map(ReportWriter::resync));
+    }
+
+    private static MirrorReport.Resync resync(CoreView.Resyncing resync) {
+        var left = resync.secondsLeft();
+        return new MirrorReport.Resync(
+                MirrorReport.Pace.valueOf(resync.pace().name()),
+                left.isPresent() ? Optional.of(left.getAsLong()) : Optional.empty());
     }
 
     private List<MirrorReport.Disk> disks(CoreView view) {

@@ -180,6 +180,26 @@ final class StoreEffects {
         });
     }
 
+    void hash(Effect.HashPieces hash) {
+        workers.submit(() -> {
+            Event answer;
+            try {
+                answer = new Event.PiecesHashed(
+                        hash.io(),
+                        ChunkHasher.pieces(
+                                disks.get(hash.disk()).store(),
+                                hash.extent(),
+                                hash.chunks(),
+                                hash.diskBytes(),
+                                hash.salt()));
+            } catch (DiskException e) {
+                answer = failed(hash.io(), e, Event.LocalFailed.Kind.READ, hash.disk());
+            }
+            Event event = answer;
+            loop.execute(() -> core.accept(event));
+        });
+    }
+
     void sendChunk(CopyId to, Message.ResyncData message) {
         if (message.zero()) {
             peer.send(to, message, null);

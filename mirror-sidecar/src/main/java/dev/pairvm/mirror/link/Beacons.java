@@ -29,6 +29,12 @@ import org.slf4j.LoggerFactory;
 public final class Beacons {
     private static final Logger LOG = LoggerFactory.getLogger(Beacons.class);
     private static final int MOST_MILLIS = 1 << 20;
+    /**
+     * An event loop that has not come round for so long is as good as a dead process, and its beacons cease: whoever hears them would go on
+     * counting on a side that does nothing. Well above the pauses that heal by themselves (a collection, a burst of handshakes), well
+     * below the 10 s after which {@code /livez} has the process ended.
+     */
+    static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(3);
 
     /** What beacons say of a path. */
     enum Path {
@@ -160,7 +166,7 @@ public final class Beacons {
         }
     }
 
-    /** The event loop turns; call it from there, at least once per beacon. */
+    /** The event loop turns; call it from there, at least once per beacon. Beacons cease 3 s after the last call. */
     public void loopTicked() {
         loopTickAt = clock.nanos();
     }
@@ -168,6 +174,12 @@ public final class Beacons {
     /** Since when the oldest unanswered local I/O waits, nanoseconds of the clock; 0 if there is none. */
     public void oldestIoSince(long nanos) {
         oldestIoSince = nanos;
+    }
+
+    /** How long the oldest unanswered local I/O has been waiting, nanoseconds; 0 if there is none. */
+    public long oldestIoNanos() {
+        long since = oldestIoSince;
+        return since == 0 ? 0 : Math.max(0, clock.nanos() - since);
     }
 
     /** The highest epoch known here, for the peer's information. */
@@ -252,7 +264,9 @@ public final class Beacons {
                 hearAll();
                 long time = clock.nanos();
                 if (now != null && now == target && time >= nextAt) {
-                    sendAll(now, ++n, time);
+                    if (time - loopTickAt < STUCK_NANOS) {
+                        sendAll(now, ++n, time);
+                    }
                     nextAt = Math.max(nextAt + intervalNanos, time + intervalNanos / 2);
                 }
             } catch (IOException | RuntimeException e) {

@@ -31,6 +31,8 @@ enum FrameType {
     GROW(28),
     GROWN(29),
     NOT_GROWN(30),
+    PIECE_REQUEST(24),
+    PIECE_REPLY(25),
     // the link's
     GREETING(64),
     SELECT(65),
@@ -74,6 +76,7 @@ enum FrameType {
             case READ, READ_DATA, READ_FAILED -> LinkFrame.Feature.READS;
             case VERIFY -> LinkFrame.Feature.VERIFIES;
             case GROW, GROWN, NOT_GROWN -> LinkFrame.Feature.GROWTH;
+            case PIECE_REQUEST, PIECE_REPLY -> LinkFrame.Feature.PIECES;
             case HELLO,
                     ATTACH,
                     ATTACHED,
@@ -132,6 +135,8 @@ enum FrameType {
                     GROW,
                     GROWN,
                     NOT_GROWN,
+                    PIECE_REQUEST,
+                    PIECE_REPLY,
                     GREETING,
                     SELECT,
                     PING,

@@ -9,7 +9,7 @@ sealed interface LinkFrame {
      * Features of this build, one bit each. Both sides use what both have. A frame type that a later release adds belongs to a feature,
      * and is sent only to a peer that has it; who gets it all the same ends the connection, as for any unknown type.
      */
-    long FEATURES = Feature.STREAMS | Feature.READS | Feature.VERIFIES | Feature.GROWTH;
+    long FEATURES = Feature.STREAMS | Feature.READS | Feature.VERIFIES | Feature.GROWTH | Feature.PIECES;
 
     /** Bits of {@link Greeting#features}. */
     final class Feature {
@@ -21,6 +21,9 @@ sealed interface LinkFrame {
         static final long VERIFIES = 4;
         /** A disk may grow while it is mirrored. */
         static final long GROWTH = 32;
+
+        /** A lead may ask for hashes of pieces of chunks. */
+        static final long PIECES = 8;
 
         private Feature() {}
     }

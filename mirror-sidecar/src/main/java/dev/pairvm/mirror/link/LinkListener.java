@@ -56,6 +56,11 @@ public interface LinkListener {
         public boolean grows() {
             return (features & LinkFrame.Feature.GROWTH) != 0;
         }
+
+        /** Whether it can be asked for hashes of pieces of chunks. */
+        public boolean comparesPieces() {
+            return (features & LinkFrame.Feature.PIECES) != 0;
+        }
     }
 
     /**

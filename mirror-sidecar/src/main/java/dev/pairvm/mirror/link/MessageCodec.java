@@ -2,6 +2,7 @@ package dev.pairvm.mirror.link;
 
 import dev.pairvm.mirror.core.ChunkHash;
 import dev.pairvm.mirror.core.Message;
+import dev.pairvm.mirror.core.PieceHash;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import java.util.ArrayList;
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 /** Frames of the core's messages: epoch, session and seq lie in the header, the rest in the body. */
 final class MessageCodec {
     private static final int MOST_HASHES = 64;
+    private static final int MOST_PIECES = Message.MOST_CHUNKS * PieceHash.IN_CHUNK;
     private static final Message.AttachKind[] KINDS = Message.AttachKind.values();
 
     private MessageCodec() {}
@@ -82,6 +84,20 @@ final class MessageCodec {
                 }
                 yield FrameType.HASH_REPLY;
             }
+            case Message.PieceRequest request -> {
+                out.i32(request.disk())
+                        .i32(request.extent())
+                        .i64(request.chunks())
+                        .i64(request.diskBytes());
+                yield FrameType.PIECE_REQUEST;
+            }
+            case Message.PieceReply reply -> {
+                out.count(reply.hashes().size(), MOST_PIECES, "hashes");
+                for (PieceHash hash : reply.hashes()) {
+                    out.i64(hash.a()).i32(hash.b());
+                }
+                yield FrameType.PIECE_REPLY;
+            }
             case Message.ResyncData data -> {
                 out.i32(data.disk()).i64(data.offset()).i32(data.length()).flag(data.zero());
                 yield FrameType.RESYNC_DATA;
@@ -150,6 +166,8 @@ final class MessageCodec {
             case Message.FlushAck ack -> ack.seq();
             case Message.HashRequest request -> request.seq();
             case Message.HashReply reply -> reply.seq();
+            case Message.PieceRequest request -> request.seq();
+            case Message.PieceReply reply -> reply.seq();
             case Message.ResyncData data -> data.seq();
             case Message.Read read -> read.seq();
             case Message.ReadData data -> data.seq();
@@ -199,6 +217,21 @@ final class MessageCodec {
                 yield new Message.HashRequest(epoch, session, seq, range.disk, range.offset, range.length);
             }
             case HASH_REPLY -> new Message.HashReply(epoch, session, seq, hashes(in));
+            case PIECE_REQUEST -> {
+                int disk = disk(in);
+                int extent = in.i32("extent");
+                long chunks = in.i64("chunks");
+                if (extent < 0 || chunks == 0 || Long.bitCount(chunks) > Message.MOST_CHUNKS) {
+                    throw new MalformedFrameException("extent " + extent + " with " + Long.bitCount(chunks)
+                            + " chunks, 1 to " + Message.MOST_CHUNKS + " are allowed");
+                }
+                long diskBytes = in.i64("diskBytes");
+                if (diskBytes < 1) {
+                    throw new MalformedFrameException("a disk of " + diskBytes + " bytes");
+                }
+                yield new Message.PieceRequest(epoch, session, seq, disk, extent, chunks, diskBytes);
+            }
+            case PIECE_REPLY -> new Message.PieceReply(epoch, session, seq, pieces(in));
             case RESYNC_DATA -> {
                 Range range = Range.read(in);
                 boolean zero = in.flag("zero");
@@ -269,6 +302,15 @@ final class MessageCodec {
         List<ChunkHash> hashes = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
             hashes.add(new ChunkHash(in.i64("hash"), in.i64("hash"), in.i64("hash"), in.i64("hash")));
+        }
+        return hashes;
+    }
+
+    private static List<PieceHash> pieces(BodyReader in) throws MalformedFrameException {
+        int count = in.count(MOST_PIECES, "hashes");
+        List<PieceHash> hashes = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            hashes.add(new PieceHash(in.i64("hash"), in.i32("hash")));
         }
         return hashes;
     }

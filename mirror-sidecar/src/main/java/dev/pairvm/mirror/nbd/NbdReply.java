@@ -1,5 +1,7 @@
 package dev.pairvm.mirror.nbd;
 
+import io.netty.buffer.ByteBuf;
+
 /**
  * The answer to one request. Exactly one of the three is to be called, once, on the event loop, before or after the backend's
  * method returned; calling again is a bug and throws {@link IllegalStateException} where it can be seen. When the client has
@@ -17,4 +19,14 @@ public interface NbdReply {
      * all, the connection is closed, for a client must not wait for what never comes: it connects anew and asks again.
      */
     void abandon();
+
+    /**
+     * Of a read that is not answered: gives it a new, empty target in place of the one that its backend was called with. That one is the
+     * server's no more; who may still write into it has retained it.
+     *
+     * @throws IllegalStateException if it is no read
+     */
+    default ByteBuf replaceTarget() {
+        throw new IllegalStateException("only a read has a target");
+    }
 }

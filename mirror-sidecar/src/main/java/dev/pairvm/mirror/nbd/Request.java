@@ -136,6 +136,18 @@ final class Request implements NbdExtentsReply {
     }
 
     @Override
+    public ByteBuf replaceTarget() {
+        if (!open || command != Wire.CMD_READ) {
+            throw new IllegalStateException("only a read that is not answered has a target");
+        }
+        ByteBuf old = buffer();
+        ByteBuf anew = transmission.readTarget((int) length);
+        buffer = anew;
+        old.release();
+        return anew;
+    }
+
+    @Override
     public void abandon() {
         close();
         transmission.abandoned(this);

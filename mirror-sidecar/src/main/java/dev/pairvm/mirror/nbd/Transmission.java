@@ -199,9 +199,7 @@ final class Transmission {
         noteChange(request);
         switch (request.command()) {
             case Wire.CMD_READ -> {
-                int header = readHeaderBytes();
-                ByteBuf target = allocator.directBuffer(header + (int) length, header + (int) length);
-                target.writerIndex(header);
+                ByteBuf target = readTarget((int) length);
                 request.buffer(target);
                 backend.read(offset, (int) length, target, request);
             }
@@ -226,6 +224,13 @@ final class Transmission {
             }
             default -> throw new IllegalStateException("command " + request.command() + " was not refused");
         }
+    }
+
+    /** Room for the reply to a read, the writer index where its data begin. */
+    ByteBuf readTarget(int length) {
+        int header = readHeaderBytes();
+        ByteBuf target = allocator.directBuffer(header + length, header + length);
+        return target.writerIndex(header);
     }
 
     /** Bytes before the data of a read reply. */

@@ -35,6 +35,10 @@ public final class AsyncDisk {
     private final Executor loop;
     private final FlushGroup flushes;
     private final ArrayDeque<Operation> free = new ArrayDeque<>();
+    /** Operations on workers, the oldest first. */
+    private final Operation underWay = new Operation();
+
+    private long now;
     private ChangeListener changes = (offset, length) -> {};
 
     /** Hears of every range that is written or zeroed, whoever asked for it: before it begins, and again when it is over. */
@@ -119,7 +123,19 @@ public final class AsyncDisk {
 
     /** Makes every write and zero whose completion was called before this call durable. */
     public void flush(IoCompletion done) {
-        flushes.add(done);
+        flushes.add(done, now);
+    }
+
+    /** Time passes; to be called every now and then, for ages are told as exactly as that. Nanoseconds of some clock, above 0. */
+    public void timePassed(long nanos) {
+        now = nanos;
+    }
+
+    /** Since when the oldest operation waits that has not come back, by {@link #timePassed}; 0 if none does. */
+    public long oldestSince() {
+        long oldest = underWay.next == underWay ? 0 : underWay.next.since;
+        long flush = flushes.since();
+        return oldest == 0 || flush != 0 && flush < oldest ? flush : oldest;
     }
 
     private void start(Kind kind, long offset, long length, @Nullable ByteBuf buffer, IoCompletion done) {
@@ -137,6 +153,8 @@ public final class AsyncDisk {
         operation.buffer = buffer;
         operation.cached = cached;
         operation.done = done;
+        operation.since = now;
+        operation.join(underWay);
         workers.submit(operation);
     }
 
@@ -150,6 +168,24 @@ public final class AsyncDisk {
         private @Nullable IoCompletion done;
         private @Nullable DiskException failure;
         private final Runnable onLoop = this::ended;
+        private long since;
+        private Operation before = this;
+        private Operation next = this;
+
+        /** Event loop only: the last one in the ring of {@code head}. */
+        private void join(Operation head) {
+            before = head.before;
+            next = head;
+            before.next = this;
+            head.before = this;
+        }
+
+        private void leave() {
+            before.next = next;
+            next.before = before;
+            before = this;
+            next = this;
+        }
 
         @Override
         public void run() {
@@ -180,6 +216,7 @@ public final class AsyncDisk {
         }
 
         private void ended() {
+            leave();
             IoCompletion completion = present(done);
             DiskException outcome = failure;
             if (outcome != null && cached > 0) {

@@ -95,6 +95,21 @@ public final class CopyStore implements AutoCloseable {
         return parts.stream().map(Part::disk).toList();
     }
 
+    /**
+     * Since when the oldest read, write or flush of guest data waits that the devices have not answered, 0 if none; event loop only.
+     *
+     * @param now nanoseconds of the clock that the answer is of; tells the disks the time as well
+     */
+    public long oldestIoSince(long now) {
+        long oldest = 0;
+        for (Part part : parts) {
+            part.disk().timePassed(now);
+            long since = part.disk().oldestSince();
+            oldest = oldest == 0 || since != 0 && since < oldest ? since : oldest;
+        }
+        return oldest;
+    }
+
     /** The superblock as it was found when the copy was opened. */
     public StoredSuperblock superblock() {
         return stored;

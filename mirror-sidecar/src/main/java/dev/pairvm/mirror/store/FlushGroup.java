@@ -19,6 +19,8 @@ final class FlushGroup {
     private ArrayDeque<IoCompletion> running = new ArrayDeque<>();
     private ArrayDeque<IoCompletion> waiting = new ArrayDeque<>();
     private boolean busy;
+    private long since;
+    private long waitingSince;
     // Handed between loop and worker by the executors' own ordering.
     private @Nullable DiskException outcome;
 
@@ -28,7 +30,16 @@ final class FlushGroup {
         this.loop = loop;
     }
 
-    void add(IoCompletion done) {
+    /** When the flush under way began, by {@link #add}'s clock; 0 if there is none. */
+    long since() {
+        return busy ? since : 0;
+    }
+
+    /** {@code now}: roughly, of the caller's clock. */
+    void add(IoCompletion done, long now) {
+        if (waiting.isEmpty()) {
+            waitingSince = now;
+        }
         waiting.add(done);
         if (!busy) {
             startNext();
@@ -37,6 +48,7 @@ final class FlushGroup {
 
     private void startNext() {
         busy = true;
+        since = waitingSince;
         ArrayDeque<IoCompletion> next = waiting;
         waiting = running;
         running = next;

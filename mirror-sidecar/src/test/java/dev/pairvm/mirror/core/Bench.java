@@ -110,6 +110,7 @@ final class Bench {
                         e.io(), java.util.Collections.nCopies(e.length() / Extent.CHUNK_BYTES, ChunkHash.ZERO)));
             case Effect.MakeRoom e ->
                 answers.add(full ? new Event.NoRoom(e.token(), "full") : new Event.RoomMade(e.token()));
+            case Effect.HashPieces e -> answers.add(new Event.PiecesHashed(e.io(), zeroes(e.chunks())));
             case Effect.KillGuest e -> answers.add(new Event.GuestKilled());
             case Effect.StopGranting e -> answers.add(new Event.GrantingStopped(e.token(), now));
             default -> {}
@@ -213,7 +214,7 @@ final class Bench {
 
     /** A link comes up and both say hello. */
     Bench linked(Role role, CopyState state, long epoch, long word, long life) {
-        on(new Event.LinkUp(peer(), peerAnswersReads, peerVerifies, peerGrows));
+        on(new Event.LinkUp(peer(), peerAnswersReads, peerVerifies, peerGrows, peerAnswersReads));
         long seed = sent(Message.Hello.class).getLast().seed();
         boolean lower = self.compareTo(peer()) < 0;
         session = Words.positive(Words.mix(lower ? seed : PEER_SEED, lower ? PEER_SEED : seed));
@@ -254,10 +255,18 @@ final class Bench {
                         ask.seq(),
                         java.util.Collections.nCopies(ask.length() / Extent.CHUNK_BYTES, ChunkHash.ZERO)));
             }
+            for (Message.PieceRequest ask : sent(Message.PieceRequest.class)) {
+                says(new Message.PieceReply(8, session, ask.seq(), zeroes(ask.chunks())));
+            }
             for (Message.Flush flush : sent(Message.Flush.class)) {
                 says(new Message.FlushAck(8, session, flush.seq()));
             }
         }
+    }
+
+    /** Hashes of all pieces of these chunks, if they are zero. */
+    static List<PieceHash> zeroes(long chunks) {
+        return java.util.Collections.nCopies(Long.bitCount(chunks) * PieceHash.IN_CHUNK, PieceHash.ZERO);
     }
 
     /** An active alone at epoch 8. */

@@ -245,16 +245,19 @@ class DiskFailureTest {
     }
 
     @Test
-    void aLocalReadThatWasUnderWayIsNotTrusted() {
+    void aLocalReadThatWasUnderWayIsNeitherTrustedNorWaitedFor() {
         Bench active = paired();
         active.on(new Event.ReadReceived(3, 0, 65536, 4096));
         failWrite(active, 2).says(ack(active)).applies("v10");
-        assertThat(active.sent(Message.Read.class))
-                .as("its buffer is still being written")
-                .isEmpty();
-        active.on(new Event.LocalReadDone(active.last(Effect.ReadLocal.class).io()));
-        assertThat(active.replied(3)).isFalse();
+        long io = active.last(Effect.ReadLocal.class).io();
         assertThat(asked(active).offset()).isEqualTo(65536);
+        active.says(new Message.ReadData(10, active.session, asked(active).seq(), 4096));
+        assertThat(active.last(Effect.TakeFromPeerInstead.class).request())
+                .as("its buffer may still be written")
+                .isEqualTo(3);
+        assertThat(active.replied(3)).isTrue();
+        active.clear().on(new Event.LocalReadDone(io));
+        assertThat(active.effects).isEmpty();
     }
 
     @Test
@@ -369,7 +372,7 @@ class DiskFailureTest {
         last.clear().linked(Role.IDLE, CopyState.IN_SYNC, 9, 5, Bench.PEER_LIFE);
         last.says(new Message.Attached(12, last.session));
         List<Message.HashRequest> compared = last.sent(Message.HashRequest.class);
-        assertThat(compared).as("everything, not only what its log names").hasSize(4);
+        assertThat(compared).as("everything, not only what its log names").hasSize(16);
     }
 
     @Test

@@ -247,8 +247,8 @@ class VerifyTest {
         Message.Attach again = active.sent(Message.Attach.class).getLast();
         assertThat(again.kind()).isEqualTo(Message.AttachKind.RESYNC);
         active.clear().says(new Message.Attached(again.epoch(), active.session));
-        assertThat(active.sent(Message.HashRequest.class).stream()
-                        .anyMatch(ask -> ask.disk() == 0 && ask.offset() <= 3L << 16))
+        assertThat(active.sent(Message.PieceRequest.class).stream()
+                        .anyMatch(ask -> ask.disk() == 0 && ask.extent() == 0 && (ask.chunks() >>> 3 & 1) != 0))
                 .isTrue();
     }
 

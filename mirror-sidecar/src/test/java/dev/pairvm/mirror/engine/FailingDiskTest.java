@@ -270,6 +270,30 @@ class FailingDiskTest {
     }
 
     @Test
+    void aReadThatTheDeviceDoesNotAnswerIsAnsweredByThePeer() throws Exception {
+        FaultyDevice device = device();
+        MirrorPair pair = activeOn(device);
+        write(pair, 0);
+        write(pair, 1);
+        pair.flush(pair.a);
+        device.dropCaches();
+        device.stall();
+        long began = System.nanoTime();
+        assertReadsBack(pair, 1);
+        assertThat(System.nanoTime() - began)
+                .as("nanoseconds that the guest waited")
+                .isBetween(400_000_000L, 3_500_000_000L);
+        device.resume();
+
+        // The device answers at last: into a buffer that is nobody's any more.
+        write(pair, 2);
+        pair.flush(pair.a);
+        assertReadsBack(pair, 2);
+        assertReadsBack(pair, 1);
+        assertThat(pair.record().inSync()).containsExactly(A, B);
+    }
+
+    @Test
     void aDeviceThatStallsDelaysTheGuestAndCostsNoCopy() throws Exception {
         FaultyDevice device = device();
         MirrorPair pair = activeOn(device);

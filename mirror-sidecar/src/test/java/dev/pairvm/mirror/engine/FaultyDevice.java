@@ -119,6 +119,11 @@ final class FaultyDevice implements AutoCloseable {
     /** Reads of what no cache holds fail; the caches are dropped. */
     void readsFail(boolean fail) throws Exception {
         trigger("reads-fail", fail);
+        dropCaches();
+    }
+
+    /** What is read next is read from the device. */
+    void dropCaches() throws Exception {
         run("blockdev", "--flushbufs", loop);
         run("dd", "if=" + dir.resolve("device"), "iflag=nocache", "count=0");
     }

@@ -36,4 +36,45 @@ class GuestRequestsTest {
         assertThat(room.refCnt()).isEqualTo(1);
         room.release();
     }
+
+    /** A device that answers after the peer did writes where nobody looks any more, and into memory that is still its own. */
+    @Test
+    void aLateLocalReadNeverReachesTheReply() {
+        GuestRequests requests = new GuestRequests();
+        ByteBuf first = Unpooled.directBuffer(28 + 4, 28 + 4).writerIndex(28);
+        ByteBuf second = Unpooled.directBuffer(28 + 4, 28 + 4).writerIndex(28);
+        long number = requests.open(
+                new NbdReply() {
+                    @Override
+                    public void done() {
+                        assertThat(second.getInt(28)).isEqualTo(0x600d);
+                    }
+
+                    @Override
+                    public void failed(NbdError failure) {
+                        throw new AssertionError(failure);
+                    }
+
+                    @Override
+                    public void abandon() {}
+
+                    @Override
+                    public ByteBuf replaceTarget() {
+                        first.release(); // the server's own reference
+                        return second;
+                    }
+                },
+                first);
+        ByteBuf device = requests.payload(number).retain();
+
+        requests.fillAnew(number, Unpooled.copyInt(0x600d));
+        requests.answer(number, 0);
+
+        assertThat(device.refCnt()).isEqualTo(1);
+        device.writeInt(0xbad);
+        device.release();
+        assertThat(second.getInt(28)).isEqualTo(0x600d);
+        assertThat(second.refCnt()).isEqualTo(1);
+        second.release();
+    }
 }

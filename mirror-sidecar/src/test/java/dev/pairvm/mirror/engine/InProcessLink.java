@@ -20,6 +20,8 @@ final class InProcessLink {
     private boolean up;
     private int connections;
 
+    private volatile long resynced;
+
     InProcessLink(EventLoop loop, CopyId first, CopyId second) {
         this.loop = loop;
         a.own = first;
@@ -35,6 +37,11 @@ final class InProcessLink {
 
     End second() {
         return b;
+    }
+
+    /** Payload of resync frames since the start, both ways. */
+    long resyncedBytes() {
+        return resynced;
     }
 
     void connect() {
@@ -114,6 +121,9 @@ final class InProcessLink {
         public void send(CopyId peer, Message message, @Nullable ByteBuf payload) {
             if (!up) {
                 return;
+            }
+            if (message instanceof Message.ResyncData && payload != null) {
+                resynced += payload.readableBytes();
             }
             ByteBuf copy = payload == null
                     ? null

@@ -248,13 +248,50 @@ final class MirrorPair implements AutoCloseable {
 
     byte[] read(Side side, long offset, int length) throws Exception {
         CompletableFuture<Void> done = new CompletableFuture<>();
-        ByteBuf target = PooledByteBufAllocator.DEFAULT.directBuffer(length, length);
-        onLoop(() -> side.disk().read(offset, length, target, reply(done)));
+        Target target = new Target(done, length);
+        onLoop(() -> side.disk().read(offset, length, target.buffer, target));
         done.get(20, TimeUnit.SECONDS);
         byte[] bytes = new byte[length];
-        target.readBytes(bytes);
-        target.release();
+        onLoop(() -> {
+            target.buffer.readBytes(bytes);
+            target.buffer.release();
+        });
         return bytes;
+    }
+
+    /** Where a read puts its bytes; event loop only. */
+    private static final class Target implements NbdReply {
+        private final NbdReply reply;
+        private final int length;
+        private ByteBuf buffer;
+
+        Target(CompletableFuture<Void> done, int length) {
+            this.reply = reply(done);
+            this.length = length;
+            this.buffer = PooledByteBufAllocator.DEFAULT.directBuffer(length, length);
+        }
+
+        @Override
+        public void done() {
+            reply.done();
+        }
+
+        @Override
+        public void failed(NbdError error) {
+            reply.failed(error);
+        }
+
+        @Override
+        public void abandon() {
+            reply.abandon();
+        }
+
+        @Override
+        public ByteBuf replaceTarget() {
+            buffer.release();
+            buffer = PooledByteBufAllocator.DEFAULT.directBuffer(length, length);
+            return buffer;
+        }
     }
 
     void flush(Side side) throws Exception {

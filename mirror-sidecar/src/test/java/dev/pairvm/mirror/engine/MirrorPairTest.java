@@ -21,7 +21,9 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -75,6 +77,53 @@ class MirrorPairTest {
         await("b serves").atMost(LIMIT).until(() -> pair.view(pair.b).role() == Role.ACTIVE);
         assertThat(Arrays.copyOfRange(image(B), 4096, 4096 + bytes.length)).isEqualTo(bytes);
         assertThat(pair.view(pair.a).role()).isNotEqualTo(Role.ACTIVE);
+    }
+
+    @Test
+    void ofChunksWrittenHereAndThereOnlyThePiecesThatDifferTravel() throws Exception {
+        for (int i = 0; i < 24; i++) {
+            pair.write(pair.a, (long) i << 20, MirrorPair.pattern(i, 1 << 20));
+        }
+        pair.onLoop(() -> pair.link.cut(Event.LinkDown.Cause.LOST));
+        await("alone").atMost(LIMIT).until(() -> pair.record().inSync().size() == 1);
+        for (int i = 0; i < 48; i++) {
+            pair.write(pair.a, i * 500_000L / 4096 * 4096, MirrorPair.pattern(100 + i, 4096));
+        }
+        long before = pair.link.resyncedBytes();
+
+        pair.onLoop(pair.link::connect);
+
+        await("whole again").atMost(LIMIT).until(() -> pair.record().inSync().size() == 2);
+        assertThat(image(B)).isEqualTo(image(A));
+        assertThat(pair.link.resyncedBytes() - before).isEqualTo(48 * 4096);
+    }
+
+    @Test
+    void aGuestThatRewritesOneRangeForEverDoesNotKeepThePairFromBecomingWhole() throws Exception {
+        pair.onLoop(() -> pair.link.cut(Event.LinkDown.Cause.LOST));
+        await("alone").atMost(LIMIT).until(() -> pair.record().inSync().size() == 1);
+        for (int i = 0; i < 24; i++) {
+            pair.write(pair.a, (long) i << 20, MirrorPair.pattern(i, 1 << 20));
+        }
+        AtomicBoolean going = new AtomicBoolean(true);
+        CompletableFuture<Integer> rewriting = CompletableFuture.supplyAsync(() -> {
+            int count = 0;
+            for (; going.get(); count++) {
+                try {
+                    pair.write(pair.a, 12 << 20, MirrorPair.pattern(count, 65_536));
+                } catch (Exception e) {
+                    throw new CompletionException(e);
+                }
+            }
+            return count;
+        });
+
+        pair.onLoop(pair.link::connect);
+
+        await("whole again").atMost(LIMIT).until(() -> pair.record().inSync().size() == 2);
+        going.set(false);
+        assertThat(rewriting.get(20, TimeUnit.SECONDS)).isPositive();
+        assertThat(image(B)).isEqualTo(image(A));
     }
 
     @Test

@@ -172,7 +172,7 @@ class TwoPathsTest {
                 new Reign(clock::nanos, InstantSource.system()),
                 clock::nanos,
                 () -> {},
-                port::loopTicked));
+                () -> port.loopTicked(0)));
         late.set(engine);
         onLoop(() -> engine.start(new Event.Started(Optional.empty(), copyStore.hot(), copyStore.dirty(), false)));
         int tcp = on(() -> port.link().listen()).get(10, TimeUnit.SECONDS);

@@ -139,6 +139,38 @@ class BeaconTest {
     }
 
     @Test
+    void aLoopThatIsStuckForLongFallsSilentAndIsHeardAgainWhenItTurns() throws Exception {
+        begin(a(), b(), SESSION, true);
+        begin(b(), a(), SESSION, false);
+        await().atMost(Duration.ofSeconds(5)).until(() -> a().beacons.size() > 2);
+        CountDownLatch stuck = new CountDownLatch(1);
+        try {
+            b().loop.execute(() -> {
+                try {
+                    stuck.await();
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+            long interval = Duration.ofMillis(500).toMillis();
+            await().atMost(Duration.ofSeconds(20))
+                    .pollInterval(Duration.ofMillis(interval))
+                    .until(() -> {
+                        int before = a().beacons.size();
+                        Thread.sleep(interval);
+                        return a().beacons.size() == before;
+                    });
+            assertThat(java.util.Objects.requireNonNull(a().health).loopTickAgeMillis())
+                    .as("the last that was heard of it")
+                    .isBetween(2_000, 3_100);
+        } finally {
+            stuck.countDown();
+        }
+        int before = a().beacons.size();
+        await().atMost(Duration.ofSeconds(10)).until(() -> a().beacons.size() > before + 2);
+    }
+
+    @Test
     void forgedReplayedAndForeignDatagramsAreRefused() throws Exception {
         begin(a(), b(), SESSION, false);
         begin(b(), a(), SESSION, true);

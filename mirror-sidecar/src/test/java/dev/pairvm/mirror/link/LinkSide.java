@@ -51,6 +51,7 @@ final class LinkSide implements LinkListener, AutoCloseable {
         loop = group.next();
         link = new PeerLink(config, tls, loop, MonotonicClock.boottime(), this);
         port = link.listen().get(10, TimeUnit.SECONDS);
+        loop.scheduleAtFixedRate(link.beacons()::loopTicked, 0, 25, TimeUnit.MILLISECONDS);
     }
 
     /** Runs on the loop and waits. */

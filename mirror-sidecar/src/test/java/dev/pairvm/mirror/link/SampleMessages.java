@@ -8,6 +8,7 @@ import dev.pairvm.mirror.core.CopyState;
 import dev.pairvm.mirror.core.Extent;
 import dev.pairvm.mirror.core.Lineage;
 import dev.pairvm.mirror.core.Message;
+import dev.pairvm.mirror.core.PieceHash;
 import dev.pairvm.mirror.core.Role;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -79,7 +80,9 @@ final class SampleMessages {
                 new Message.Read(17, 99, 12, 0, 4096, 32 << 20),
                 new Message.ReadData(17, 99, 12, 512),
                 new Message.ReadFailed(17, 99, 12, 5),
-                new Message.Verify(17, 99, 13, 1, 1L << 20, 1 << 20));
+                new Message.Verify(17, 99, 13, 1, 1L << 20, 1 << 20),
+                new Message.PieceRequest(17, 99, 13, 1, 7, 0xffff_0000_0000_0000L, 1L << 40),
+                new Message.PieceReply(17, 99, 13, List.of(new PieceHash(-1, 2), PieceHash.ZERO)));
     }
 
     /** The payload that a message needs, seeded; null if it needs none. */

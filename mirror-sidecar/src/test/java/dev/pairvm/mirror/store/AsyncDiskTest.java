@@ -87,6 +87,36 @@ class AsyncDiskTest {
     }
 
     @Test
+    void theOldestOperationThatHasNotComeBackIsKnown() throws Exception {
+        CountDownLatch device = new CountDownLatch(1);
+        for (int i = 0; i < 4; i++) { // every worker waits for the device
+            workers.submit(() -> {
+                try {
+                    device.await();
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+        }
+        Outcomes outcomes = new Outcomes(3);
+        ByteBuf payload = bytes(4096, 1);
+        onLoop(() -> {
+            assertThat(disk.oldestSince()).isZero();
+            disk.timePassed(1_000);
+            disk.flush(outcomes.next());
+            disk.timePassed(2_000);
+            disk.write(0, payload, true, outcomes.next());
+            disk.timePassed(3_000);
+            disk.flush(outcomes.next());
+            assertThat(disk.oldestSince()).isEqualTo(1_000);
+        });
+        device.countDown();
+        outcomes.await();
+        onLoop(() -> assertThat(disk.oldestSince()).isZero());
+        payload.release();
+    }
+
+    @Test
     void smallWriteIsReadBack() throws Exception {
         roundTrip(4096, false);
     }

@@ -53,7 +53,10 @@ public final class MirrorConfiguration {
                 },
                 new MirrorConfig.Link(Ports.LINK, new Networking(machine).linkInterfaces()),
                 guest(machine, installation),
-                machine.spec().running());
+                machine.spec().running(),
+                Optional.of(new MirrorConfig.Resync(
+                        machine.spec().resync().foregroundPercent(),
+                        machine.spec().resync().maxBytesPerSecond())));
     }
 
     private static MirrorConfig.Disk disk(Machine machine, MirroredDisk disk) {

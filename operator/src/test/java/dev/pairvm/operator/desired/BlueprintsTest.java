@@ -149,6 +149,7 @@ class BlueprintsTest {
         assertThat(config.guest().memoryMib()).isEqualTo(1024);
         assertThat(config.guest().cloudInit()).isTrue();
         assertThat(config.timing()).isEqualTo(new MirrorConfig.Timing(50, 400, 500));
+        assertThat(config.resync()).contains(new MirrorConfig.Resync(150, Long.MAX_VALUE));
         assertThat(MirrorConfiguration.configMap(Machines.machine(), B, Machines.INSTALLATION)
                         .getData()
                         .get(MirrorConfiguration.FILE))

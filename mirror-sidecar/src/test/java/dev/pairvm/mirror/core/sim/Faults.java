@@ -140,7 +140,7 @@ final class Faults {
             case LOOP_STALL -> {
                 SimMirror mirror = node.mirror;
                 if (mirror != null) {
-                    mirror.stalledUntil = until(20, 900);
+                    mirror.stall(until(20, world.oneIn(4) ? 3_000 : 900));
                 }
                 return mirror != null;
             }
@@ -194,7 +194,8 @@ final class Faults {
     /** Blank disks only where the record does not need them: losing the last good copy is not survivable. */
     private boolean crashNode(SimNode node, boolean blank) {
         boolean spare = !sim.arbiter.stored.active().equals(node.copy)
-                && sim.arbiter.stored.inSync().size() == 2;
+                && sim.arbiter.stored.inSync().size() == 2
+                && sim.diskFaults.good(sim.node(sim.arbiter.stored.active()));
         if (!node.up || blank && (wiped || !spare)) {
             return false;
         }

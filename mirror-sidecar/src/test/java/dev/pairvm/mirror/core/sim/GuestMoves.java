@@ -80,7 +80,9 @@ final class GuestMoves {
                     || !mirror.core.role().leads()) {
                 return;
             }
-            if (mirror.core.role() == Role.ACTIVE && mirror.idle() && !node.paused()) {
+            // Behind an active that was overtaken while it stood still, a guest that boots is answered nothing.
+            boolean stale = mirror.behind() || !sim.arbiter.stored.active().equals(node.copy);
+            if (mirror.core.role() == Role.ACTIVE && mirror.idle() && !stale) {
                 world.met(World.Branch.GUEST_REBOOTED);
                 boot(node);
             } else {

@@ -69,6 +69,7 @@ final class Invariants {
         Checks.that(actives <= 1, "I2 two actives", () -> "record " + stored());
         if (++steps % 97 == 0) {
             differencesAreNamed();
+            mirror.paced();
         }
     }
 

@@ -64,6 +64,8 @@ final class Sim {
     boolean diskErrors;
     boolean diskErrorsWere;
     final boolean suspendOnSlowPeer;
+    /** Most bytes per second of a resync. */
+    final long resyncCap;
 
     @Nullable
     SimNode slowDisk;
@@ -86,6 +88,7 @@ final class Sim {
                 .toList();
         hotExtents = 2 + world.below(3);
         suspendOnSlowPeer = world.oneIn(6);
+        resyncCap = world.oneIn(4) ? CoreConfig.Resync.FLOOR + world.below(30_000_000) : Long.MAX_VALUE;
         addNode();
         addNode();
         oracle = new Oracle(nodes.get(0).disk.cells);

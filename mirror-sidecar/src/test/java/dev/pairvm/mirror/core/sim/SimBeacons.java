@@ -22,7 +22,7 @@ final class SimBeacons {
     void begin() {
         sim.world.afterMillis(50, () -> {
             if (mirror.alive()) {
-                if (!node.paused()) {
+                if (!node.paused() && !mirror.stuck()) {
                     beacon(0);
                 }
                 begin();
@@ -67,7 +67,7 @@ final class SimBeacons {
             return;
         }
         long receivedAt = node.clock();
-        if (granting && granted == 0) {
+        if (granting && granted == 0 && !mirror.stuck()) {
             lastGrantAt = receivedAt;
             beacon(sentAt);
         }

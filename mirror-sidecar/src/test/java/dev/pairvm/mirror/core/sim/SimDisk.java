@@ -1,8 +1,10 @@
 package dev.pairvm.mirror.core.sim;
 
 import dev.pairvm.mirror.core.ChunkHash;
+import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Extent;
 import dev.pairvm.mirror.core.Lineage;
+import dev.pairvm.mirror.core.PieceHash;
 import dev.pairvm.mirror.core.Superblock;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -188,6 +190,20 @@ final class SimDisk {
                 b = Long.rotateLeft(b ^ word, 17) * 0xBF58476D1CE4E5B9L + 7;
             }
             hashes.add(zero ? ChunkHash.ZERO : new ChunkHash(a, b, 1, 1));
+        }
+        return hashes;
+    }
+
+    List<PieceHash> pieces(Effect.HashPieces hash) {
+        List<PieceHash> hashes = new ArrayList<>();
+        for (long left = hash.chunks(); left != 0; left &= left - 1) {
+            long chunk =
+                    (long) hash.extent() * Extent.BYTES + (long) Long.numberOfTrailingZeros(left) * Extent.CHUNK_BYTES;
+            long end = Math.min(chunk + Extent.CHUNK_BYTES, hash.diskBytes());
+            for (long at = chunk; at < end; at += PieceHash.PIECE_BYTES) {
+                long word = visible[cell(hash.disk(), at)];
+                hashes.add(word == 0 ? PieceHash.ZERO : new PieceHash(word * 0x9E3779B97F4A7C15L + hash.salt(), 1));
+            }
         }
         return hashes;
     }

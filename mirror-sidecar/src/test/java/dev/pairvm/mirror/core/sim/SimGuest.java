@@ -29,6 +29,10 @@ final class SimGuest {
         final long word;
         final long issued;
         long[] read = {};
+        /** Where a read puts its bytes: another one from when it was abandoned to a device that has not answered. */
+        Object place = new Object();
+
+        boolean readLocally;
 
         Request(Kind kind, int disk, int first, int count, boolean fua, long word, long issued) {
             this.kind = kind;

@@ -35,7 +35,11 @@ final class SimMirror {
     private final Map<SimNode, SimNet.Connection> connections = new IdentityHashMap<>();
     private SimNet.@Nullable Frame frame;
     private long requestNumber;
+    /** A loop that stands still for so long is dead to its own beacon thread; three seconds where waits are not shortened. */
+    private static final long STUCK_NANOS = 700 * World.MILLI;
+
     long stalledUntil;
+    private long stalledSince;
     private boolean drainDue;
 
     SimMirror(SimNode node) {
@@ -51,7 +55,8 @@ final class SimMirror {
                 sim.suspendOnSlowPeer,
                 sim.hotExtents,
                 sim.world.word(),
-                new CoreConfig.Waits(100, 900, 1_000, 1_800, 1_000, 300, 2_000, 60)));
+                new CoreConfig.Waits(100, 900, 1_000, 1_800, 1_000, 300, 2_000, 60),
+                new CoreConfig.Resync(150, sim.resyncCap)));
     }
 
     CopyId copy() {
@@ -87,6 +92,22 @@ final class SimMirror {
 
     // --------------------------------------------------------------------------------------------------------------
     // events
+
+    void stall(long until) {
+        if (sim.world.now() >= stalledUntil) {
+            stalledSince = sim.world.now();
+        }
+        stalledUntil = Math.max(stalledUntil, until);
+    }
+
+    /** Its loop has not turned for long: it sends no beacons. */
+    boolean stuck() {
+        boolean stuck = sim.world.now() < stalledUntil && sim.world.now() - stalledSince > STUCK_NANOS;
+        if (stuck) {
+            sim.world.met(World.Branch.LOOP_STUCK);
+        }
+        return stuck;
+    }
 
     boolean blocked() {
         return node.paused() || sim.world.now() < stalledUntil;
@@ -288,12 +309,32 @@ final class SimMirror {
                 Checks.that(now != null, "payload belongs to the frame being taken", e::toString);
                 SimGuest.Request request = requests.get(e.request());
                 if (now != null && request != null) {
+                    Checks.that(!request.readLocally, "nothing is put where a device may still write", e::toString);
                     sim.world.met(World.Branch.READ_FROM_PEER);
                     request.read = now.payload();
                 }
             }
+            case Effect.TakeFromPeerInstead e -> {
+                SimNet.Frame now = frame;
+                Checks.that(now != null, "payload belongs to the frame being taken", e::toString);
+                SimGuest.Request request = requests.get(e.request());
+                if (now != null && request != null) {
+                    Checks.that(request.readLocally, "a read is abandoned that has not come back", e::toString);
+                    sim.world.met(World.Branch.READ_FROM_PEER_INSTEAD);
+                    request.place = new Object();
+                    request.readLocally = false;
+                    request.read = now.payload();
+                }
+            }
             case Effect.FlushLocal e -> store.flush(e);
-            case Effect.HashLocal e -> store.hash(e);
+            case Effect.HashLocal e -> {
+                paced();
+                store.hash(e);
+            }
+            case Effect.HashPieces e -> {
+                paced();
+                store.hash(e);
+            }
             case Effect.ReplyToGuest e -> {
                 SimGuest.Request request = requests.remove(e.request());
                 if (request != null && node.guest != null) {
@@ -337,7 +378,23 @@ final class SimMirror {
         }
     }
 
+    /** Takes down how fast a resync goes, if there is one. */
+    void paced() {
+        core.view()
+                .resync()
+                .ifPresent(resync -> sim.world.met(
+                        switch (resync.pace()) {
+                            case FULL -> World.Branch.RESYNC_AT_FULL_SPEED;
+                            case MEASURING -> World.Branch.RESYNC_MEASURED_THE_GUEST;
+                            case HELD_BACK -> World.Branch.RESYNC_HELD_BACK;
+                            case AT_FLOOR -> World.Branch.RESYNC_AT_FLOOR;
+                            case AT_CAP -> World.Branch.RESYNC_AT_CAP;
+                        }));
+    }
+
     long accept(SimGuest.Request request) {
+        request.place = new Object();
+        request.readLocally = false;
         requests.put(++requestNumber, request);
         return requestNumber;
     }

@@ -3,6 +3,7 @@ package dev.pairvm.mirror.core.sim;
 import dev.pairvm.mirror.core.DirtyMask;
 import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Event;
+import dev.pairvm.mirror.core.Extent;
 import dev.pairvm.mirror.core.Message;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -131,6 +132,23 @@ final class SimStore {
         });
     }
 
+    void hash(Effect.HashPieces e) {
+        io(latency(), () -> {
+            boolean fails = false;
+            for (long left = e.chunks(); left != 0; left &= left - 1) {
+                long chunk =
+                        (long) e.extent() * Extent.BYTES + (long) Long.numberOfTrailingZeros(left) * Extent.CHUNK_BYTES;
+                int first = node.disk.cell(e.disk(), chunk);
+                int count = Math.min(Extent.CHUNK_BYTES / SimDisk.CELL, node.disk.firstCell[e.disk() + 1] - first);
+                fails |= sim.diskFaults.readFails(node, first, count);
+            }
+            mirror.deliver(
+                    fails
+                            ? new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk())
+                            : new Event.PiecesHashed(e.io(), node.disk.pieces(e)));
+        });
+    }
+
     void write(long io, int disk, long offset, long[] words, boolean fua) {
         int first = node.disk.cell(disk, offset);
         if (sim.diskErrors && sim.world.oneIn(60) || sim.diskFaults.writeFails(node)) {
@@ -158,14 +176,22 @@ final class SimStore {
     }
 
     void read(Effect.ReadLocal e) {
+        SimGuest.Request asked = mirror.request(e.request());
+        Object place = asked == null ? this : asked.place;
+        if (asked != null) {
+            asked.readLocally = true;
+        }
         io(latency(), () -> {
+            if (asked != null && asked.place == place) {
+                asked.readLocally = false;
+            }
             int count = e.length() / SimDisk.CELL;
             if (sim.diskFaults.readFails(node, node.disk.cell(e.disk(), e.offset()), count)) {
                 mirror.deliver(new Event.LocalFailed(e.io(), 5, Event.LocalFailed.Kind.READ, e.disk()));
                 return;
             }
             SimGuest.Request request = mirror.request(e.request());
-            if (request != null) {
+            if (request != null && request.place == place) {
                 long[] words = new long[e.length() / SimDisk.CELL];
                 for (int i = 0; i < words.length; i++) {
                     words[i] = node.disk.read(node.disk.cell(e.disk(), e.offset()) + i);
