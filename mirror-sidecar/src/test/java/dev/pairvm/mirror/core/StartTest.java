@@ -72,6 +72,39 @@ class StartTest {
                 .isTrue();
     }
 
+    /**
+     * Simulation seed 963. The peer's earlier life has lost what the comparison wrote; the flush that the comparison ended with is sent
+     * to the next life too, and its answer says nothing about that.
+     */
+    @Test
+    void aFlushThatThePeersNextLifeAnswersMakesNothingDurableThatTheEarlierOneLost() {
+        Bench active = new Bench(Bench.A);
+        active.on(new Event.Started(
+                Optional.of(Bench.superblock(Bench.A, CopyState.IN_SYNC, 7, 5)),
+                List.of(new Extent(0, 2)),
+                List.of(),
+                true));
+        active.reads(Bench.arbiter(7, Bench.A, Bench.A, Bench.B), "v7").applies("v8");
+        active.linked(Role.IDLE, CopyState.IN_SYNC, 7, 5, Bench.PEER_LIFE);
+        active.says(new Message.Attached(8, active.session)).granted();
+        for (Message.HashRequest ask : active.sent(Message.HashRequest.class)) {
+            active.says(new Message.HashReply(
+                    8, active.session, ask.seq(), java.util.Collections.nCopies(16, ChunkHash.ZERO)));
+        }
+        assertThat(active.sent(Message.Flush.class)).hasSize(1);
+        active.on(new Event.LinkDown(Bench.B, Event.LinkDown.Cause.LOST));
+
+        active.linked(Role.IDLE, CopyState.IN_SYNC, 7, 5, Bench.PEER_LIFE + 1).clear();
+        active.says(new Message.Attached(8, active.session)).granted();
+        active.says(new Message.FlushAck(
+                8, active.session, active.sent(Message.Flush.class).getLast().seq()));
+        active.on(new Event.LinkDown(Bench.B, Event.LinkDown.Cause.LOST)).clear();
+        active.pass(11_000).applies("v9");
+
+        assertThat(active.wished().inSync()).containsExactly(Bench.A);
+        assertThat(active.core.view().disks().getFirst().bytesToResync()).isEqualTo(Extent.BYTES);
+    }
+
     @Test
     void aPeerThatStaysAwayIsShrunkAwayAfterTenSeconds() {
         Bench active = new Bench(Bench.A).started(Bench.superblock(Bench.A, CopyState.IN_SYNC, 7, 5), false);
