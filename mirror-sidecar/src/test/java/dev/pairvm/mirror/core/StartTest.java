@@ -8,6 +8,19 @@ import org.junit.jupiter.api.Test;
 
 /** An active starts: raise the epoch, then reconcile with or drop the in-sync peer, then serve. */
 class StartTest {
+    /** An active that starts again at epoch 8 with one hot extent to compare, and has met its in-sync peer. */
+    private static Bench restarted() {
+        Bench active = new Bench(Bench.A);
+        active.on(new Event.Started(
+                Optional.of(Bench.superblock(Bench.A, CopyState.IN_SYNC, 7, 5)),
+                List.of(new Extent(0, 2)),
+                List.of(),
+                true));
+        active.reads(Bench.arbiter(7, Bench.A, Bench.A, Bench.B), "v7").applies("v8");
+        active.linked(Role.IDLE, CopyState.IN_SYNC, 7, 5, Bench.PEER_LIFE);
+        return active;
+    }
+
     @Test
     void theFirstStartFormatsABlankDiskBeforeTheEpochRises() {
         Bench first = new Bench(Bench.A).startedBlank();
@@ -78,14 +91,7 @@ class StartTest {
      */
     @Test
     void aFlushThatThePeersNextLifeAnswersMakesNothingDurableThatTheEarlierOneLost() {
-        Bench active = new Bench(Bench.A);
-        active.on(new Event.Started(
-                Optional.of(Bench.superblock(Bench.A, CopyState.IN_SYNC, 7, 5)),
-                List.of(new Extent(0, 2)),
-                List.of(),
-                true));
-        active.reads(Bench.arbiter(7, Bench.A, Bench.A, Bench.B), "v7").applies("v8");
-        active.linked(Role.IDLE, CopyState.IN_SYNC, 7, 5, Bench.PEER_LIFE);
+        Bench active = restarted();
         active.says(new Message.Attached(8, active.session)).granted();
         for (Message.HashRequest ask : active.sent(Message.HashRequest.class)) {
             active.says(new Message.HashReply(
@@ -164,14 +170,7 @@ class StartTest {
     /** It compared, failed and was attached again without end: nobody served. */
     @Test
     void anActiveThatCanNotReadWhatItComparesLetsThePeerStart() {
-        Bench active = new Bench(Bench.A);
-        active.on(new Event.Started(
-                Optional.of(Bench.superblock(Bench.A, CopyState.IN_SYNC, 7, 5)),
-                List.of(new Extent(0, 2)),
-                List.of(),
-                false));
-        active.reads(Bench.arbiter(7, Bench.A, Bench.A, Bench.B), "v7").applies("v8");
-        active.linked(Role.IDLE, CopyState.IN_SYNC, 7, 5, Bench.PEER_LIFE);
+        Bench active = restarted();
         active.storeKeepsStill = true;
         active.says(new Message.Attached(8, active.session)).granted();
         active.on(new Event.LocalFailed(active.last(Effect.HashLocal.class).io(), 5, Event.LocalFailed.Kind.READ, 0));
