@@ -2,6 +2,7 @@ package dev.pairvm.api.mirror;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -21,6 +22,7 @@ import java.util.Optional;
  * @param guest the virtual machine; the mirror turns it into a QEMU command line
  * @param running wished power state at the start of the pod; later changes come as orders
  * @param resync what a resync may cost; absent in the configuration of an earlier operator
+ * @param twin level 3; absent where this pod can not have it, and in the configuration of an earlier operator
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record MirrorConfig(
@@ -35,9 +37,15 @@ public record MirrorConfig(
         Link link,
         Guest guest,
         boolean running,
-        Optional<Resync> resync) {
+        Optional<Resync> resync,
+        Optional<Twin> twin) {
 
-    /** With the default limits of a resync. */
+    /** A configuration of an earlier operator says nothing of level 3. */
+    public MirrorConfig {
+        twin = Objects.requireNonNullElse(twin, Optional.empty());
+    }
+
+    /** With the default limits of a resync, without level 3. */
     public MirrorConfig(
             String machine,
             String machineUid,
@@ -62,7 +70,57 @@ public record MirrorConfig(
                 link,
                 guest,
                 running,
+                Optional.empty(),
                 Optional.empty());
+    }
+
+    /**
+     * Level 3: a twin of the guest on the other host.
+     *
+     * @param wished whether the guest shall have one, at the start of the pod; later changes come as orders
+     * @param checkpoint how its checkpoints go; later changes come with the orders
+     * @param overlays directory on this copy's storage, seen by both containers under this path, for what a twin wrote and the copy's
+     *     image does not have
+     * @param overlayBytes bound of one overlay's file, from 1 MiB: a twin that reaches it asks for a checkpoint
+     */
+    public record Twin(boolean wished, Checkpoint checkpoint, String overlays, long overlayBytes) {
+        /** Checks the bounds; throws {@link IllegalArgumentException} naming the field. */
+        public Twin {
+            if (!overlays.startsWith("/")) {
+                throw new IllegalArgumentException("twin.overlays must be an absolute path, got " + overlays);
+            }
+            if (overlayBytes < 1 << 20) {
+                throw new IllegalArgumentException("twin.overlayBytes must be at least 1 MiB, got " + overlayBytes);
+            }
+        }
+    }
+
+    /**
+     * How the checkpoints of a twin go. A checkpoint is taken when the twin's packets differ from the guest's, and after
+     * {@code maxIntervalMillis} in any case; the guest stands still for each.
+     *
+     * @param maxIntervalMillis most time from one checkpoint to the next, from 10 to 60,000
+     * @param maxPauseMillis what the pauses may come to, on the average of some seconds, before the level is given up for a time; from 1 to
+     *     10,000
+     * @param compareTimeoutMillis how long a packet of the guest waits for the twin's before it counts as different, from 10 to 60,000
+     */
+    public record Checkpoint(int maxIntervalMillis, int maxPauseMillis, int compareTimeoutMillis) {
+        /** 500, 200, 500. */
+        public static final Checkpoint DEFAULT = new Checkpoint(500, 200, 500);
+
+        /** Checks the bounds; throws {@link IllegalArgumentException} naming the field. */
+        public Checkpoint {
+            check("maxIntervalMillis", maxIntervalMillis, 10, 60_000);
+            check("maxPauseMillis", maxPauseMillis, 1, 10_000);
+            check("compareTimeoutMillis", compareTimeoutMillis, 10, 60_000);
+        }
+
+        private static void check(String field, int value, int least, int most) {
+            if (value < least || value > most) {
+                throw new IllegalArgumentException(
+                        "checkpoint." + field + " must be from " + least + " to " + most + ", got " + value);
+            }
+        }
     }
 
     /**

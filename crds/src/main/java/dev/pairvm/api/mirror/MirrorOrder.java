@@ -14,7 +14,8 @@ import com.fasterxml.jackson.annotation.JsonTypeInfo;
     @JsonSubTypes.Type(value = MirrorOrder.Leave.class, name = "Leave"),
     @JsonSubTypes.Type(value = MirrorOrder.SetRunning.class, name = "SetRunning"),
     @JsonSubTypes.Type(value = MirrorOrder.Verify.class, name = "Verify"),
-    @JsonSubTypes.Type(value = MirrorOrder.Grow.class, name = "Grow")
+    @JsonSubTypes.Type(value = MirrorOrder.Grow.class, name = "Grow"),
+    @JsonSubTypes.Type(value = MirrorOrder.SetTwin.class, name = "SetTwin")
 })
 public sealed interface MirrorOrder {
     /** The epoch the operator decided on. */
@@ -69,4 +70,10 @@ public sealed interface MirrorOrder {
             }
         }
     }
+
+    /**
+     * To the active: whether the guest shall have a twin on the in-sync peer (level 3), and how its checkpoints go. Done already where the
+     * report says so; the twin itself comes, and goes, as the pair allows. A mirror that takes over keeps the wish of the one before.
+     */
+    record SetTwin(Epoch epoch, boolean on, MirrorConfig.Checkpoint checkpoint) implements MirrorOrder {}
 }

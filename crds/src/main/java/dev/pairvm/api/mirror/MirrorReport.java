@@ -27,6 +27,7 @@ import java.util.Optional;
  * @param verify the verification under way, or the last one that this mirror carried out since it started; absent before the first
  * @param version build of this mirror
  * @param resync the resync that this mirror leads, absent while there is none, and in reports of earlier releases
+ * @param twin level 3 on this side; absent where this pod can not have it, and in reports of earlier releases
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record MirrorReport(
@@ -46,9 +47,10 @@ public record MirrorReport(
         Optional<Problem> problem,
         Optional<Verify> verify,
         String version,
-        Optional<Resync> resync) {
+        Optional<Resync> resync,
+        Optional<Twin> twin) {
 
-    /** A report of a mirror that fills nobody. */
+    /** A report of a mirror that fills nobody and can have no twin. */
     public MirrorReport(
             String machine,
             CopyId copy,
@@ -83,7 +85,55 @@ public record MirrorReport(
                 problem,
                 verify,
                 version,
+                Optional.empty(),
                 Optional.empty());
+    }
+
+    /**
+     * Level 3 on this side. The figures are of the twinning there is, or of the last one.
+     *
+     * @param wished whether this mirror is to give the guest a twin
+     * @param checkpoint how it makes checkpoints
+     * @param state how far it is
+     * @param why what keeps the guest from having one, though it is wished; empty where nothing does
+     * @param started twinnings begun since this mirror started
+     * @param failed of these: that ended without being told to, or never ran
+     * @param checkpoints checkpoints of this twinning
+     * @param early of these: before the interval was over, so because packets differed or by order
+     * @param lastPauseMicros how long the guest stood still for the last one
+     * @param longestPauseMicros for the longest
+     * @param totalPauseMicros for all
+     * @param ageMillis since the last checkpoint ended
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    public record Twin(
+            boolean wished,
+            MirrorConfig.Checkpoint checkpoint,
+            TwinState state,
+            String why,
+            long started,
+            long failed,
+            long checkpoints,
+            long early,
+            long lastPauseMicros,
+            long longestPauseMicros,
+            long totalPauseMicros,
+            long ageMillis) {}
+
+    /** How far level 3 is on a side. */
+    public enum TwinState {
+        /** No twin. */
+        NONE,
+        /** At the active: the twin is being brought up. */
+        STARTING,
+        /** At the active: the twin runs and the arbiter record lets it take over. */
+        RUNNING,
+        /** At the active: it ends. */
+        ENDING,
+        /** At the standby: a twin is here, or on its way here. */
+        STANDING_BY,
+        /** At an active that was a twin: what it wrote before it took over is being written into its copy. */
+        COMMITTING
     }
 
     /**
@@ -108,9 +158,10 @@ public record MirrorReport(
         AT_CAP
     }
 
-    /** A mirror of an earlier release says nothing of verification. */
+    /** A mirror of an earlier release says nothing of verification, nor of twins. */
     public MirrorReport {
         verify = Objects.requireNonNullElse(verify, Optional.empty());
+        twin = Objects.requireNonNullElse(twin, Optional.empty());
     }
 
     /** What a mirror is. */

@@ -55,6 +55,7 @@ final class OrderTaker implements OrderDesk {
                 yield new Outcome.Begun();
             }
             case MirrorOrder.Verify verify -> verifications.take(verify, view);
+            case MirrorOrder.SetTwin _ -> new Outcome.Impossible("this mirror gives no guest a twin");
         };
     }
 

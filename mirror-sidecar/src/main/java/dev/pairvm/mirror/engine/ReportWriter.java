@@ -83,7 +83,8 @@ final class ReportWriter implements ReportDesk {
                 problem(view),
                 verifications.report(view),
                 version,
-                view.resync().map(ReportWriter::resync));
+                view.resync().map(ReportWriter::resync),
+                Optional.empty());
     }
 
     private static MirrorReport.Resync resync(CoreView.Resyncing resync) {

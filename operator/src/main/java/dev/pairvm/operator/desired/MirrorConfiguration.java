@@ -56,7 +56,8 @@ public final class MirrorConfiguration {
                 machine.spec().running(),
                 Optional.of(new MirrorConfig.Resync(
                         machine.spec().resync().foregroundPercent(),
-                        machine.spec().resync().maxBytesPerSecond())));
+                        machine.spec().resync().maxBytesPerSecond())),
+                Optional.empty());
     }
 
     private static MirrorConfig.Disk disk(Machine machine, MirroredDisk disk) {
