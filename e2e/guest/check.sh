@@ -54,6 +54,14 @@ listen() {
   echo "${line:-0}"
 }
 
+# http REQUEST...: what the HTTP service says to these requests, sent at once on one connection that the last of them ends
+http() {
+  exec 6<> "/dev/tcp/127.0.0.1/$((7006 + PORT_OFFSET))"
+  printf '%b' "$@" >&6
+  timeout 30 tr -d '\r' <&6 || echo "not closed"
+  exec 6>&-
+}
+
 expect() { # expect PATTERN TEXT WHAT
   case $2 in $1) passes "$3" ;; *) fail "$3: expected \"$1\", got \"$2\"" ;; esac
 }
@@ -67,6 +75,11 @@ expect 'OK depth 32' "$(ask 7005 'depth 32')" "depth can be set"
 expect 'OK rate 3000' "$(ask 7005 'rate 3000')" "rate can be set"
 expect 'OK fill 32' "$(ask 7005 'fill 32')" "memory can be filled"
 expect 'OK dirty 20' "$(ask 7005 'dirty 20')" "memory can be dirtied"
+answers=$(http 'GET /17 HTTP/1.1\r\nHost: guest\r\n\r\n' 'GET /18 HTTP/1.1\r\n\r\n' 'GET /x HTTP/1.1\r\n\r\n' 'GET /19 HTTP/1.1\r\nConnection: close\r\n\r\n')
+expect '*n=17 uptime=*boot=*n=18 uptime=*404 Not Found*n=19 uptime=*' "$answers" "many HTTP requests are answered on one connection"
+expect 'HTTP/1.1 405 *Connection: close*' "$(http 'POST /1 HTTP/1.1\r\n\r\n')" "HTTP takes no other method than GET"
+expect 'HTTP/1.1 400 *Connection: close*' "$(http 'GET /1 HTTP/1.1\r\nContent-Length: 4\r\n\r\nGET ')" "HTTP takes no bodies"
+expect '*ERROR *' "$(http "GET /$(printf '%0300d' 1) HTTP/1.1\r\n\r\n")" "HTTP takes no endless line"
 last=$(listen 500)
 expect 'OK memory pages=8192 bad=0' "$(ask 7005 memcheck)" "memory holds what was written"
 kill_guest

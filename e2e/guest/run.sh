@@ -1,5 +1,5 @@
 #!/bin/bash
-# Boots the test guest by hand: the QEMU of the image pairvm/qemu, user networking, the guest's ports on localhost (7001 ... 7005).
+# Boots the test guest by hand: the QEMU of the image pairvm/qemu, user networking, the guest's ports on localhost (7001 ... 7006).
 # run.sh [DISK] [QEMU-ARGUMENT...]; DISK is made from guest.img when it is not there. The serial console is this terminal; Ctrl-A X ends.
 set -euo pipefail
 GUEST=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +14,7 @@ shift || true
 disk=$(realpath "$disk")
 
 forward=
-for port in ${PORTS:-7001 7002 7003 7004 7005}; do forward=$forward,hostfwd=tcp:127.0.0.1:$((port + ${PORT_OFFSET:-0}))-:$port; done
+for port in ${PORTS:-7001 7002 7003 7004 7005 7006}; do forward=$forward,hostfwd=tcp:127.0.0.1:$((port + ${PORT_OFFSET:-0}))-:$port; done
 # in a mount name space of its own the tree borrows our directories, and nothing stays mounted
 exec unshare --mount --propagation private bash -c '
   tree=$1 disk=$2

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PORT_SEQUENCE = 7001, PORT_ECHO = 7002, PORT_LOG = 7003, PORT_VERIFY = 7004, PORT_CONTROL = 7005 };
+enum { PORT_SEQUENCE = 7001, PORT_ECHO = 7002, PORT_LOG = 7003, PORT_VERIFY = 7004, PORT_CONTROL = 7005, PORT_HTTP = 7006 };
 
 /* What the machine was told by its kernel command line ("pairvm.KEY=VALUE") or by user-data ("# pairvm-guest: KEY=VALUE ..."). */
 struct settings {
@@ -84,6 +84,16 @@ void serve_forever(void) __attribute__((noreturn));
 void serve_wake(void);
 /* From any thread: a line to one client, or to every client of the write log when client is 0. */
 void serve_line(uint64_t client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* http.c: what is known of the request that a connection is reading. */
+struct http {
+  bool asked; /* the request line was read, its headers were not all */
+  bool last;  /* the connection ends after the answer */
+  int status;
+  uint64_t number;
+};
+/* Takes one line of a request, without its end; returns the length of the answer, which is 0 until the request is complete. */
+int http_line(struct http *http, const char *line, char *answer, size_t size);
 
 /* control.c: carries out a line of the control or verify port. */
 void control_line(uint64_t client, char *line);

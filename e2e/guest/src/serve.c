@@ -27,7 +27,7 @@
 #define USER_TIMEOUT_MS 30000
 #define MAX_BUTTONS 4
 
-static const int PORTS[] = {PORT_SEQUENCE, PORT_ECHO, PORT_LOG, PORT_VERIFY, PORT_CONTROL};
+static const int PORTS[] = {PORT_SEQUENCE, PORT_ECHO, PORT_LOG, PORT_VERIFY, PORT_CONTROL, PORT_HTTP};
 enum { PORT_COUNT = sizeof PORTS / sizeof *PORTS };
 
 static struct client {
@@ -37,6 +37,8 @@ static struct client {
   char in[LINE_BYTES], out[OUT_BYTES];
   uint64_t next; /* of the sequence stream */
   double rate, credit;
+  struct http http;
+  bool ends; /* when all was sent */
 } clients[MAX_CLIENTS];
 static int client_count;
 static uint64_t last_id;
@@ -111,6 +113,9 @@ static void flush_out(struct client *client) {
     }
     memmove(client->out, client->out + n, client->out_length -= n);
   }
+  if (client->ends) {
+    drop(client);
+  }
 }
 
 static bool put(struct client *client, const char *text, size_t length) {
@@ -157,17 +162,26 @@ static void accept_all(int listener, int port) {
     client->next = 1;
     client->rate = SEQUENCE_RATE;
     client->credit = 1;
+    client->http = (struct http){0};
+    client->ends = false;
     greet(client);
     flush_out(client);
   }
 }
 
 static void line_of(struct client *client, char *line) {
+  char answer[512];
   long rate;
   if (client->port == PORT_CONTROL || client->port == PORT_VERIFY) {
     control_line(client->id, line);
   } else if (client->port == PORT_SEQUENCE && sscanf(line, "rate %ld", &rate) == 1) {
     client->rate = rate < 1 ? 1 : rate > MAX_SEQUENCE_RATE ? MAX_SEQUENCE_RATE : rate;
+  } else if (client->port == PORT_HTTP && !client->ends) {
+    int length = http_line(&client->http, line, answer, sizeof answer);
+    if (length && !put(client, answer, length)) {
+      drop(client); /* asks on and on, and reads nothing */
+    }
+    client->ends = length && client->http.last;
   }
 }
 
