@@ -413,7 +413,8 @@ class OperatorOnRealServerTest {
                             was.placement(),
                             was.recovery(),
                             was.verify(),
-                            was.resync()));
+                            was.resync(),
+                            was.checkpoint()));
                     return vm;
                 });
     }

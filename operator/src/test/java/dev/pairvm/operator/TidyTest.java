@@ -39,7 +39,7 @@ final class TidyTest {
     static final ArchRule DECISIONS_TOUCH_NOTHING = noClasses()
             .that()
             .haveNameMatching(
-                    "dev\\.pairvm\\.operator\\.(protectedvm\\.(.*Planner|Plan|Draft|Observation|With|Action|Protection|StatusView|ConditionView|Conditions|Announcement|LostCopies|Memory|Owned)|operation\\.OperationStep)(\\$.*)?")
+                    "dev\\.pairvm\\.operator\\.(protectedvm\\.(.*Planner|Plan|Draft|Observation|With|Action|Protection|StatusView|ConditionView|Conditions|Announcement|CheckpointView|TwinSupport|TwinWish|LostCopies|Memory|Owned)|operation\\.OperationStep)(\\$.*)?")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(CLIENT, FRAMEWORK, "java.net.http..", "java.nio.file..", "java.util.concurrent..");

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param recovery how failures are noticed and answered
  * @param verify how often the copies are compared
  * @param resync what bringing a copy up to date may cost the guest
+ * @param checkpoint how the checkpoints of FaultTolerance go; may change at any time
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
@@ -77,7 +78,11 @@ public record ProtectedVMSpec(
         Verify verify,
 
         @Default("{}") @JsonPropertyDescription("What bringing a copy up to date may cost the guest.")
-        Resync resync) {
+        Resync resync,
+
+        @Default("{}")
+        @JsonPropertyDescription("How the checkpoints of the level FaultTolerance go. May be changed while it runs.")
+        Checkpoint checkpoint) {
 
     /** Fills in what the schema defaults. */
     public ProtectedVMSpec {
@@ -87,6 +92,7 @@ public record ProtectedVMSpec(
         recovery = recovery == null ? Recovery.DEFAULT : recovery;
         verify = verify == null ? Verify.DEFAULT : verify;
         resync = resync == null ? Resync.DEFAULT : resync;
+        checkpoint = checkpoint == null ? Checkpoint.DEFAULT : checkpoint;
     }
 
     /** The mirrored disk of this name, or null. */

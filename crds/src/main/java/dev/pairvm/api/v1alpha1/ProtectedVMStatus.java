@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param ifHostDiedNow what the death of the active's host would cost at this moment
  * @param lastFailover the last unplanned change of the active
  * @param verification what is known of the copies being equal; null before the first observation
+ * @param checkpoints what the checkpoints of the twin cost, told every few minutes; null where there was none
  * @param copies the machine's copies, by name
  * @param conditions see {@link ConditionType}
  * @param observedGeneration the generation of the spec that this status speaks of
@@ -46,6 +47,10 @@ public record ProtectedVMStatus(
         @JsonPropertyDescription("What is known of the copies being equal.") @Nullable
         Verification verification,
 
+        @JsonPropertyDescription("What the twin's checkpoints cost. Told every few minutes; metrics are newer.")
+        @Nullable
+        Checkpoints checkpoints,
+
         @JsonPropertyDescription("The machine's copies.") List<CopyStatus> copies,
 
         @JsonPropertyDescription(
@@ -67,6 +72,7 @@ public record ProtectedVMStatus(
      * @param wanted what the spec asks for
      * @param effective what holds now
      * @param reason in CamelCase, why they differ; null where they do not
+     * @param message the same in a sentence; null where there is nothing to add
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record LevelStatus(
@@ -77,7 +83,10 @@ public record ProtectedVMStatus(
             EffectiveLevel effective,
 
             @JsonPropertyDescription("Why the two differ.") @Nullable
-            String reason) {}
+            String reason,
+
+            @JsonPropertyDescription("The same in a sentence, with the field that stands against it.") @Nullable
+            String message) {}
 
     /**
      * One side of the pair.
@@ -177,6 +186,44 @@ public record ProtectedVMStatus(
             between = between == null ? List.of() : List.copyOf(between);
         }
     }
+
+    /**
+     * What the checkpoints of a twin cost the guest, from its beginning on.
+     *
+     * @param asOf when these figures were taken, RFC 3339
+     * @param taken checkpoints of this twin
+     * @param early of these: before {@code spec.checkpoint.maxInterval} was over, so because packets differed or an overlay was full
+     * @param lastPause how long the guest stood still for the last one
+     * @param longestPause for the longest
+     * @param totalPause for all
+     * @param age from the end of the last one to {@code asOf}
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Checkpoints(
+            @Required @JsonPropertyDescription("When these figures were taken.")
+            String asOf,
+
+            @Required @JsonPropertyDescription("Checkpoints of this twin.")
+            Long taken,
+
+            @Required
+            @JsonPropertyDescription(
+                    "Of these, before the interval was over: packets differed, or an overlay was full.")
+            Long early,
+
+            @KubernetesDuration.Text
+            @JsonPropertyDescription("How long the guest stood still for the last one.")
+            @Nullable
+            Duration lastPause,
+
+            @KubernetesDuration.Text @JsonPropertyDescription("For the longest.") @Nullable
+            Duration longestPause,
+
+            @KubernetesDuration.Text @JsonPropertyDescription("For all of them.") @Nullable
+            Duration totalPause,
+
+            @KubernetesDuration.Text @JsonPropertyDescription("From the end of the last one to asOf.") @Nullable
+            Duration age) {}
 
     /**
      * A copy of the machine's disks.

@@ -36,6 +36,7 @@ class ManifestReadingTest {
         assertThat(spec.running()).isTrue();
         assertThat(spec.placement()).isEqualTo(Placement.DEFAULT);
         assertThat(spec.recovery()).isEqualTo(Recovery.DEFAULT);
+        assertThat(spec.checkpoint()).isEqualTo(Checkpoint.DEFAULT);
         assertThat(spec.template().spec().domain().cpu().count()).isEqualTo(1);
         assertThat(spec.template().spec().domain().memory().guestMib()).isEqualTo(256);
         assertThat(spec.template().spec().terminationGracePeriodSeconds()).isEqualTo(30);

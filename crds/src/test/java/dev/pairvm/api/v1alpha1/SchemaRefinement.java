@@ -32,10 +32,24 @@ final class SchemaRefinement {
             "Epoch",
             "Identical-As-Of");
 
-    private static final Set<String> DURATIONS =
-            Set.of("lease", "grace", "replaceLostCopyAfter", "outage", "detected", "ttlAfterFinished", "interval");
+    private static final Set<String> DURATIONS = Set.of(
+            "lease",
+            "grace",
+            "replaceLostCopyAfter",
+            "outage",
+            "detected",
+            "ttlAfterFinished",
+            "interval",
+            "maxInterval",
+            "maxPause",
+            "compareTimeout",
+            "lastPause",
+            "longestPause",
+            "totalPause",
+            "age");
     private static final Set<String> TIMES = Set.of(
             "at",
+            "asOf",
             "lostSince",
             "startTime",
             "completionTime",
@@ -55,6 +69,8 @@ final class SchemaRefinement {
             "mismatches",
             "repaired",
             "unreadableBytes",
+            "taken",
+            "early",
             "offset");
     /** Lists whose entries are told apart by these fields, for server-side apply and for rules that look at the old value. */
     private static final Map<String, List<String>> LIST_KEYS = Map.of(

@@ -46,7 +46,11 @@ class StatusOnRealServerTest {
             List.of(new VerificationRun.Mismatch("root", 1L << 20, 65536, "ab".repeat(32), "zeroes")));
 
     private static final ProtectedVMStatus FULL = new ProtectedVMStatus(
-            new LevelStatus(Level.ContinuousAvailability, EffectiveLevel.HighAvailability, "StandbyHasNoRunner"),
+            new LevelStatus(
+                    Level.ContinuousAvailability,
+                    EffectiveLevel.HighAvailability,
+                    "StandbyHasNoRunner",
+                    "pod orders-b has no guest"),
             new Side("a", "n1", "orders-a"),
             new Side("b", "n2", "orders-b"),
             17L,
@@ -61,6 +65,14 @@ class StatusOnRealServerTest {
                     16L),
             new ProtectedVMStatus.Verification(
                     "2026-01-02T03:04:05.678Z", List.of("a", "b"), "2026-01-09T03:04:05Z", VERIFIED),
+            new ProtectedVMStatus.Checkpoints(
+                    "2026-01-02T03:04:05Z",
+                    1234L,
+                    34L,
+                    Duration.ofMillis(11),
+                    Duration.ofMillis(45),
+                    Duration.ofMillis(13_574),
+                    Duration.ofMillis(210)),
             List.of(new CopyStatus(
                     "a",
                     "n1",
@@ -114,7 +126,17 @@ class StatusOnRealServerTest {
     @Test
     void aConditionThatIsNoneIsRefused() {
         ProtectedVMStatus broken = new ProtectedVMStatus(
-                null, null, null, null, null, null, null, List.of(), List.of(condition("Ready", "Perhaps")), null);
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                List.of(),
+                List.of(condition("Ready", "Perhaps")),
+                null);
 
         assertThatThrownBy(() -> write(broken))
                 .isInstanceOf(KubernetesClientException.class)

@@ -60,20 +60,21 @@ public final class DiskVolumes {
                 .withVolumeMode(disk.volumeMode().name())
                 .withStorageClassName(disk.storageClassName())
                 .withNewResources()
-                .withRequests(Map.of("storage", new Quantity(claimMib(disk) + "Mi")))
+                .withRequests(Map.of("storage", new Quantity(claimBytes(machine, disk) / MIB + "Mi")))
                 .endResources()
                 .endSpec()
                 .build();
     }
 
-    /** What a claim of this disk asks for, in bytes. */
-    public static long claimBytes(MirroredDisk disk) {
-        return claimMib(disk) * MIB;
+    /** What a claim of this disk asks for, in bytes; whole MiB. */
+    public static long claimBytes(Machine machine, MirroredDisk disk) {
+        return claimBytes(machine, disk, disk.sizeBytes());
     }
 
-    private static long claimMib(MirroredDisk disk) {
-        long image = disk.sizeBytes();
-        long share = disk.volumeMode() == VolumeMode.Filesystem ? image / FILE_SYSTEM_SHARE : 0;
-        return (image + share + METADATA_BYTES + MIB - 1) / MIB;
+    /** What it would ask for if the disk had {@code image} bytes. */
+    public static long claimBytes(Machine machine, MirroredDisk disk, long image) {
+        long data = image + Overlays.reservedBytes(machine, disk);
+        long share = disk.volumeMode() == VolumeMode.Filesystem ? data / FILE_SYSTEM_SHARE : 0;
+        return (data + share + METADATA_BYTES + MIB - 1) / MIB * MIB;
     }
 }

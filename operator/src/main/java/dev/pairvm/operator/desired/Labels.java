@@ -17,10 +17,12 @@ public final class Labels {
 
     /** Annotation: digest of what the operator last applied, so that an unchanged wish costs no write. */
     public static final String APPLIED = "pairvm.dev/applied";
-    /** Annotation on pods: {@code runner} where the pod can run the guest, {@code mirror} where it only holds the disks. */
+    /** Annotation on pods: see {@link PodShape.Kind}. */
     public static final String SHAPE = "pairvm.dev/shape";
     /** Annotation on pods: since when the operator has been about to replace the pod, RFC 3339. The intent, before the act. */
     public static final String REPLACING_SINCE = "pairvm.dev/replacing-since";
+    /** Annotation on pods: since when no node has had the memory for the larger pod that this one stands in for, RFC 3339. */
+    public static final String NO_ROOM_SINCE = "pairvm.dev/no-room-for-twin-since";
     /** Annotation on the ProtectedVM: what the operator must not forget, see the package {@code protectedvm}. */
     public static final String MEMORY = "pairvm.dev/operator-memory";
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorConfig;
+import dev.pairvm.api.v1alpha1.Checkpoint;
 import dev.pairvm.api.v1alpha1.Devices;
 import dev.pairvm.api.v1alpha1.Domain;
 import dev.pairvm.api.v1alpha1.MirroredDisk;
@@ -25,16 +26,24 @@ public final class MirrorConfiguration {
 
     private MirrorConfiguration() {}
 
+    /**
+     * Whether a copy's pod can have to do with a twin.
+     *
+     * @param possible whether its containers see the overlays' directory, or have no guest at all
+     * @param wished whether the guest shall have a twin at the start of the pod, if it is the active's
+     */
+    public record TwinChoice(boolean possible, boolean wished) {}
+
     /** The ConfigMap of a copy. */
-    public static ConfigMap configMap(Machine machine, CopyId copy, Installation installation) {
+    public static ConfigMap configMap(Machine machine, CopyId copy, Installation installation, TwinChoice twin) {
         return new ConfigMapBuilder()
                 .withMetadata(machine.owned(machine.podName(copy), machine.labels(copy)))
-                .withData(Map.of(FILE, json(config(machine, copy, installation))))
+                .withData(Map.of(FILE, json(config(machine, copy, installation, twin))))
                 .build();
     }
 
     /** The same as an object. */
-    public static MirrorConfig config(Machine machine, CopyId copy, Installation installation) {
+    public static MirrorConfig config(Machine machine, CopyId copy, Installation installation, TwinChoice twin) {
         Recovery recovery = machine.spec().recovery();
         return new MirrorConfig(
                 machine.name(),
@@ -57,7 +66,23 @@ public final class MirrorConfiguration {
                 Optional.of(new MirrorConfig.Resync(
                         machine.spec().resync().foregroundPercent(),
                         machine.spec().resync().maxBytesPerSecond())),
-                Optional.empty());
+                twin(machine, twin));
+    }
+
+    private static Optional<MirrorConfig.Twin> twin(Machine machine, TwinChoice choice) {
+        return Overlays.disk(machine)
+                .filter(disk -> choice.possible())
+                .map(disk -> new MirrorConfig.Twin(
+                        choice.wished(), checkpoint(machine), Overlays.path(machine), Overlays.bytes(machine)));
+    }
+
+    /** How the checkpoints of a machine go, as its mirrors are told. */
+    public static MirrorConfig.Checkpoint checkpoint(Machine machine) {
+        Checkpoint wished = machine.spec().checkpoint();
+        return new MirrorConfig.Checkpoint(
+                Math.toIntExact(wished.maxInterval().toMillis()),
+                Math.toIntExact(wished.maxPause().toMillis()),
+                Math.toIntExact(wished.compareTimeout().toMillis()));
     }
 
     private static MirrorConfig.Disk disk(Machine machine, MirroredDisk disk) {

@@ -30,7 +30,8 @@ import java.util.Map;
 
 /**
  * The pod of a copy: the mirror as a native sidecar of QEMU where the pod can run the guest, else the mirror alone. No container is privileged; only the
- * mirror has a capability, {@code NET_ADMIN}, for the gate. Only the mirror sees the API token, certificates and disks.
+ * mirror has a capability, {@code NET_ADMIN}, for the gate. Only the mirror sees the API token, certificates and disks; QEMU sees of the disks'
+ * volumes one directory, for the overlays of a twin.
  */
 public final class PodBlueprint {
     /** Name of the mirror's container. */
@@ -44,10 +45,10 @@ public final class PodBlueprint {
     private static final int QEMU_OVERHEAD_MIB = 256;
     /** One part in so many of the guest's memory. */
     private static final int QEMU_OVERHEAD_SHARE = 50;
-    /** A guest's processor asks for so much of a host's; the customary over-commitment of ten. */
     /** Several times what a vCPU asks for: a mirror that is kept waiting by its own guest is late with its beacons. */
     private static final String MIRROR_CPU = "250m";
 
+    /** A guest's processor asks for so much of a host's; the customary over-commitment of ten. */
     private static final int MILLI_CPU_PER_VCPU = 100;
     /** The kubelet gives the mirror so much longer than the guest, so that it can leave politely. */
     private static final int GRACE_MARGIN_SECONDS = 15;
@@ -67,7 +68,7 @@ public final class PodBlueprint {
     public Pod pod() {
         DiskSources sources = new DiskSources(machine, installation, shape);
         List<Container> initContainers = new ArrayList<>(sources.containers());
-        if (shape.runner()) {
+        if (shape.kind().runner()) {
             // A native sidecar: up before QEMU, and down after it.
             initContainers.add(mirror().edit().withRestartPolicy("Always").build());
         }
@@ -96,7 +97,7 @@ public final class PodBlueprint {
                 .withAffinity(placement.affinity(shape.fillsDisks() || isFirst()))
                 .withTolerations(placement.tolerations())
                 .withInitContainers(initContainers)
-                .withContainers(shape.runner() ? qemu() : mirror())
+                .withContainers(shape.kind().runner() ? qemu() : mirror())
                 .withVolumes(volumes)
                 .endSpec()
                 .build();
@@ -117,7 +118,8 @@ public final class PodBlueprint {
         labels.putAll(machine.labels(shape.copy()));
         Map<String, String> annotations =
                 new LinkedHashMap<>(machine.spec().template().metadata().annotations());
-        annotations.put(Labels.SHAPE, shape.label());
+        annotations.put(Labels.SHAPE, shape.kind().label());
+        shape.noRoomSince().ifPresent(since -> annotations.put(Labels.NO_ROOM_SINCE, since.toString()));
         new Networking(machine).multusAnnotation().ifPresent(networks -> annotations.put(Networking.MULTUS, networks));
         ObjectMeta metadata = machine.owned(machine.podName(shape.copy()), labels);
         metadata.setAnnotations(annotations);
@@ -136,6 +138,7 @@ public final class PodBlueprint {
             mounts.add(mount(PodVolumes.CLOUD_INIT, "/etc/pairvm/cloudinit", true));
         }
         mounts.addAll(diskMounts(machine.spec().disks()));
+        mounts.addAll(overlayMounts());
         return new ContainerBuilder()
                 .withName(MIRROR)
                 .withImage(installation.mirrorImage())
@@ -146,7 +149,7 @@ public final class PodBlueprint {
                         plain(
                                 "PAIRVM_ACCELERATOR",
                                 installation.accelerator().name().toLowerCase(Locale.ROOT)),
-                        plain("PAIRVM_RUNNER", Boolean.toString(shape.runner())))
+                        plain("PAIRVM_RUNNER", Boolean.toString(shape.kind().runner())))
                 .withVolumeMounts(mounts)
                 .withVolumeDevices(diskDevices(machine.spec().disks()))
                 .addNewPort()
@@ -173,7 +176,10 @@ public final class PodBlueprint {
 
     private Container qemu() {
         int guestMib = template().domain().memory().guestMib();
-        int memoryMib = guestMib + QEMU_OVERHEAD_MIB + guestMib / QEMU_OVERHEAD_SHARE;
+        // A twin's QEMU keeps a second image of the memory beside the guest's: the last checkpoint's, until the next
+        // one is whole.
+        int images = shape.kind() == PodShape.Kind.TWIN ? 2 : 1;
+        int memoryMib = images * guestMib + QEMU_OVERHEAD_MIB + guestMib / QEMU_OVERHEAD_SHARE;
         Map<String, Quantity> requests = new LinkedHashMap<>();
         requests.put("cpu", new Quantity(template().domain().cpu().count() * MILLI_CPU_PER_VCPU + "m"));
         requests.put("memory", new Quantity(memoryMib + "Mi"));
@@ -184,11 +190,14 @@ public final class PodBlueprint {
                 limits.put(resource, new Quantity("1"));
             });
         }
+        List<VolumeMount> mounts =
+                new ArrayList<>(List.of(mount(RUN, "/run/pairvm", false), mount(TUN, "/dev/net/tun", false)));
+        mounts.addAll(overlayMounts());
         return new ContainerBuilder()
                 .withName(QEMU)
                 .withImage(installation.qemuImage())
                 .withImagePullPolicy(installation.imagePullPolicy())
-                .withVolumeMounts(mount(RUN, "/run/pairvm", false), mount(TUN, "/dev/net/tun", false))
+                .withVolumeMounts(mounts)
                 .withSecurityContext(confined(List.of()))
                 .withNewResources()
                 .withRequests(requests)
@@ -207,6 +216,19 @@ public final class PodBlueprint {
                 .withAdd(capabilities)
                 .endCapabilities()
                 .build();
+    }
+
+    /** At every level: the level may become FaultTolerance, and an active's pod is not replaced for that. */
+    private List<VolumeMount> overlayMounts() {
+        return !shape.kind().runner()
+                ? List.of()
+                : Overlays.disk(machine).stream()
+                        .map(disk -> new VolumeMountBuilder()
+                                .withName(PodVolumes.disk(disk))
+                                .withMountPath(Overlays.path(machine))
+                                .withSubPath(Overlays.DIRECTORY)
+                                .build())
+                        .toList();
     }
 
     static List<VolumeMount> diskMounts(List<MirroredDisk> disks) {

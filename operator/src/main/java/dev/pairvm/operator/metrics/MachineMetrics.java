@@ -25,7 +25,7 @@ public final class MachineMetrics {
     public MachineMetrics(CollectorRegistry registry) {
         level = Gauge.build(
                         "pairvm_machine_effective_level",
-                        "Protection that holds now: 0 none, 1 HighAvailability, 2 ContinuousAvailability.")
+                        "Protection that holds now: 0 none, 1 HighAvailability, 2 ContinuousAvailability, 3 FaultTolerance.")
                 .labelNames(MACHINE)
                 .register(registry);
         epoch = Gauge.build("pairvm_machine_epoch", "Epoch of the arbiter's record.")

@@ -102,7 +102,8 @@ public record Announcement(boolean warning, Reason reason, String note) {
                     is.effective().ordinal() < was.effective().ordinal() && was.wanted() == is.wanted(),
                     Reason.LevelChanged,
                     "effective level " + was.effective() + " -> " + is.effective()
-                            + (is.reason() == null ? "" : ": " + is.reason())));
+                            + (is.reason() == null ? "" : ": " + is.reason())
+                            + (is.message() == null ? "" : ", " + is.message())));
         }
     }
 

@@ -112,7 +112,7 @@ final class ConditionView {
                             True,
                             Reason.LevelNotReached,
                             "the guest runs, at level " + protection.effective() + " instead of "
-                                    + seen.machine().spec().level() + ": " + protection.shortfall());
+                                    + seen.machine().spec().level() + ": " + protection.why());
                 } else {
                     put(ConditionType.READY, True, Reason.Running, "the guest runs at the wished level");
                 }
@@ -166,6 +166,7 @@ final class ConditionView {
         long held = seen.memory().copies().stream()
                 .filter(copy -> seen.nodeOf(copy).isPresent())
                 .count();
+        Optional<Plan.Doing> obstacle = new TwinSupport(seen).obstacle();
         if (places < 2 && held < 2) {
             put(
                     ConditionType.LEVEL_SUPPORTED,
@@ -173,6 +174,12 @@ final class ConditionView {
                     Reason.TooFewNodes,
                     "two places that differ in "
                             + seen.machine().spec().placement().topologyKey() + " are needed, there are " + places);
+        } else if (obstacle.isPresent()) {
+            put(
+                    ConditionType.LEVEL_SUPPORTED,
+                    False,
+                    obstacle.get().reason(),
+                    obstacle.get().message());
         } else {
             put(ConditionType.LEVEL_SUPPORTED, True, Reason.Supported, "the cluster can give the wished level");
         }
@@ -275,7 +282,8 @@ final class ConditionView {
                     ConditionType.REDUNDANT,
                     False,
                     protection.shortfall(),
-                    "a fault now would find the level " + protection.effective());
+                    "a fault now would find the level " + protection.effective()
+                            + (protection.message() == null ? "" : ": " + protection.message()));
         }
     }
 

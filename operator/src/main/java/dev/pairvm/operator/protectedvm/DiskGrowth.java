@@ -35,7 +35,8 @@ final class DiskGrowth {
         state().filter(state -> state.reason() != Reason.VolumeNotExpandable).ifPresent(state -> {
             draft.doing(state.reason(), state.message());
             draft.lookAgain(state.next().isPresent() ? Planner.SOON : EXPANSION);
-            state.next().ifPresent(draft::act);
+            // The image under a twin does not change its size.
+            state.next().filter(order -> TwinPlanner.free(seen)).ifPresent(draft::act);
         });
     }
 
@@ -67,7 +68,7 @@ final class DiskGrowth {
     }
 
     private Optional<State> waitingForVolume(MirroredDisk disk, String field, long has) {
-        long needed = DiskVolumes.claimBytes(disk);
+        long needed = DiskVolumes.claimBytes(seen.machine(), disk);
         for (CopyId copy : needed()) {
             Optional<ClaimFact> claim = seen.claims().stream()
                     .filter(fact -> fact.copy().equals(copy) && fact.disk().equals(disk.name()))

@@ -13,6 +13,7 @@ import dev.pairvm.operator.desired.MirrorConfiguration;
 import dev.pairvm.operator.desired.PodVolumes;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
+import io.fabric8.kubernetes.api.model.Quantity;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -41,7 +42,7 @@ final class ObjectPlanner {
     }
 
     /**
-     * A claim that exists asks for more only where that can be granted: else the API server would refuse the whole of it, and with it
+     * A claim that exists asks for more only where that can be granted, and never for less, as after the level came down: else the API server would refuse the whole of it, and with it
      * whatever else is to change. Why it can not is told by {@link DiskGrowth}.
      */
     private PersistentVolumeClaim claim(Machine machine, CopyId copy, MirroredDisk disk) {
@@ -49,10 +50,23 @@ final class ObjectPlanner {
         boolean expandable = seen.claims().stream()
                 .filter(fact -> fact.name().equals(desired.getMetadata().getName()))
                 .allMatch(fact -> fact.bound() && fact.volume().expandable());
-        if (!expandable && seen.owned().get(Owned.key(desired)) instanceof PersistentVolumeClaim existing) {
+        if (seen.owned().get(Owned.key(desired)) instanceof PersistentVolumeClaim existing
+                && (!expandable || bytes(existing) > bytes(desired))) {
             desired.getSpec().setResources(existing.getSpec().getResources());
         }
         return desired;
+    }
+
+    private static long bytes(PersistentVolumeClaim claim) {
+        Quantity asked = claim.getSpec().getResources().getRequests().get("storage");
+        return asked == null ? 0 : Quantity.getAmountInBytes(asked).longValue();
+    }
+
+    /** A pod that an earlier release made does not see the overlays' directory; what its mirror wrote there would go with the container. */
+    private MirrorConfiguration.TwinChoice twin(CopyId copy) {
+        boolean possible =
+                seen.pod(copy).filter(pod -> pod.runner() && !pod.overlays()).isEmpty();
+        return new MirrorConfiguration.TwinChoice(possible, TwinWish.inConfiguration(seen));
     }
 
     private List<HasMetadata> desired() {
@@ -67,7 +81,7 @@ final class ObjectPlanner {
                     .ifPresent(all::add);
         });
         for (CopyId copy : seen.memory().copies()) {
-            all.add(MirrorConfiguration.configMap(machine, copy, installation));
+            all.add(MirrorConfiguration.configMap(machine, copy, installation, twin(copy)));
             machine.spec().disks().forEach(disk -> all.add(claim(machine, copy, disk)));
         }
         return all;

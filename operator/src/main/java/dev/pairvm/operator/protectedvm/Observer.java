@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
 /** Gathers an {@link Observation} from informers and mirrors. Changes nothing, but stays in touch with the mirrors it sees. */
 final class Observer {
     private static final ProtectedVMStatus NOTHING =
-            new ProtectedVMStatus(null, null, null, null, null, null, null, List.of(), List.of(), null);
+            new ProtectedVMStatus(null, null, null, null, null, null, null, null, List.of(), List.of(), null);
     private static final String SELECTED_NODE = "volume.kubernetes.io/selected-node";
 
     private final KubernetesClient client;

@@ -128,6 +128,7 @@ public final class Planner {
         new ObjectPlanner(installation, next, draft).plan();
         new PodPlanner(installation, next, target, draft).plan();
         new SwitchoverPlanner(next, target, draft).plan();
+        new TwinPlanner(next, target, draft).plan();
         new PowerPlanner(next, draft).plan();
         new VerifyPlanner(next, draft).plan();
         if (target.isEmpty()) {

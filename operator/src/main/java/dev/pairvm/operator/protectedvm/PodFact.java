@@ -1,6 +1,7 @@
 package dev.pairvm.operator.protectedvm;
 
 import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.operator.desired.PodShape;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -13,7 +14,10 @@ import java.util.Optional;
  * @param node where it is bound; empty while it is not
  * @param address its IP; empty while it has none
  * @param phase its phase
- * @param runner whether it can run the guest
+ * @param kind what it can do
+ * @param overlays whether its containers see the directory for a twin's overlays; pods of earlier releases do not
+ * @param shortOfMemory what the scheduler says, if no node has the memory that it asks for
+ * @param noRoomSince since when there has been no room for the larger pod that this one stands in for
  * @param replacingSince since when the operator has been about to replace it
  * @param deletingSince since when it has been terminating
  */
@@ -24,7 +28,10 @@ public record PodFact(
         Optional<String> node,
         Optional<String> address,
         Phase phase,
-        boolean runner,
+        PodShape.Kind kind,
+        boolean overlays,
+        Optional<String> shortOfMemory,
+        Optional<Instant> noRoomSince,
         Optional<Instant> replacingSince,
         Optional<Instant> deletingSince) {
 
@@ -35,6 +42,11 @@ public record PodFact(
         /** Ended, for good: evicted by its kubelet, or left behind by a node's shutdown. */
         ENDED,
         UNKNOWN
+    }
+
+    /** Whether it can run the guest. */
+    public boolean runner() {
+        return kind.runner();
     }
 
     /** Whether somebody has deleted it and it is still there. */

@@ -3,7 +3,6 @@ package dev.pairvm.operator.protectedvm;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorOrder;
-import dev.pairvm.api.v1alpha1.Level;
 import dev.pairvm.operator.desired.ArbiterProvision;
 import dev.pairvm.operator.desired.Installation;
 import dev.pairvm.operator.desired.PodBlueprint;
@@ -15,7 +14,9 @@ import java.util.Optional;
 
 /**
  * The pods: one per copy, of the shape that level and role ask for. The active's pod is left alone whatever else happens, unless it can
- * not run a guest: then it is replaced at once, for that is how a HighAvailability machine fails over.
+ * not run a guest: then it is replaced at once, for that is how a HighAvailability machine fails over. At FaultTolerance every new pod has the
+ * memory for a twin, so that the sides may change; where no node has that memory a smaller one stands in, for less protection is better than
+ * none.
  */
 final class PodPlanner {
     /** A standby has nothing to save but its mirror's farewell. */
@@ -58,7 +59,11 @@ final class PodPlanner {
         } else if (pod.phase() == PodFact.Phase.ENDED) {
             draft.doing(Reason.ReplacingPod, "pod " + pod.name() + " has ended");
             draft.act(new Action.DeletePod(pod, STANDBY_GRACE_SECONDS, "it has ended"));
-        } else if (pod.runner() != wantsRunner(copy)) {
+        } else if (pod.kind() == PodShape.Kind.TWIN
+                && pod.node().isEmpty()
+                && pod.shortOfMemory().isPresent()) {
+            standIn(pod);
+        } else if (!fits(pod)) {
             reshape(pod);
         }
     }
@@ -67,18 +72,38 @@ final class PodPlanner {
         return seen.active().filter(copy::equals).isPresent();
     }
 
-    private boolean wantsRunner(CopyId copy) {
-        return isActive(copy)
-                || seen.machine().spec().level() == Level.ContinuousAvailability
-                || switchoverTarget.filter(copy::equals).isPresent();
+    /** Whether it has the guest, or is about to get it. */
+    private boolean needsGuest(CopyId copy) {
+        return isActive(copy) || switchoverTarget.filter(copy::equals).isPresent();
+    }
+
+    private PodShape.Kind wanted(CopyId copy) {
+        return switch (seen.machine().spec().level()) {
+            case HighAvailability -> needsGuest(copy) ? PodShape.Kind.RUNNER : PodShape.Kind.MIRROR;
+            case ContinuousAvailability -> PodShape.Kind.RUNNER;
+            case FaultTolerance ->
+                new TwinSupport(seen).lasting().isEmpty() ? PodShape.Kind.TWIN : PodShape.Kind.RUNNER;
+        };
+    }
+
+    private boolean fits(PodFact pod) {
+        if (needsGuest(pod.copy())) {
+            return pod.runner();
+        }
+        PodShape.Kind wanted = wanted(pod.copy());
+        return pod.kind() == wanted || wanted == PodShape.Kind.TWIN && TwinSupport.standsIn(seen, pod);
     }
 
     private void create(CopyId copy) {
+        create(copy, wanted(copy), Optional.empty());
+    }
+
+    private void create(CopyId copy, PodShape.Kind kind, Optional<Instant> noRoomSince) {
         boolean first = seen.arbiterRecord()
                 .filter(arbiter -> arbiter.epoch().equals(ArbiterRecord.PROVISIONED))
                 .isPresent();
         PodShape shape =
-                new PodShape(copy, wantsRunner(copy), first && copy.equals(ArbiterProvision.FIRST), seen.sources());
+                new PodShape(copy, kind, first && copy.equals(ArbiterProvision.FIRST), seen.sources(), noRoomSince);
         draft.doing(Reason.ReplacingPod, "starting the pod of copy " + copy);
         draft.act(new Action.Apply(Owned.stamped(new PodBlueprint(seen.machine(), installation, shape).pod())));
     }
@@ -94,6 +119,14 @@ final class PodPlanner {
         }
         draft.act(new Action.DeletePod(pod, 0, "its copy became the active and the pod can not run a guest"));
         create(pod.copy());
+    }
+
+    /** No node has the memory for a twin: a pod that has not begun is replaced by one that can at least run the guest. */
+    private void standIn(PodFact pod) {
+        Plan.Doing why = new TwinSupport(seen).noMemory(pod);
+        draft.doing(why.reason(), why.message());
+        draft.act(new Action.DeletePod(pod, 0, "no node has the memory for a twin"));
+        create(pod.copy(), PodShape.Kind.RUNNER, Optional.of(seen.now()));
     }
 
     /** A pod that was deleted ends by itself, if its node lives. If not, only a copy that nobody counts on is taken off the books. */
@@ -131,10 +164,19 @@ final class PodPlanner {
             draft.lookAgain(Planner.SOON);
             return;
         }
+        if (!TwinPlanner.free(seen)) {
+            draft.doing(Reason.ChangingLevel, "waiting for the twin to end before the standby's pod is replaced");
+            draft.lookAgain(Planner.SOON);
+            return;
+        }
         draft.doing(
                 Reason.ChangingLevel,
-                "replacing the standby's pod " + pod.name() + (pod.runner() ? " by one without" : " by one with")
-                        + " a guest");
+                "replacing the standby's pod " + pod.name() + " by one "
+                        + switch (wanted(copy)) {
+                            case MIRROR -> "without a guest";
+                            case RUNNER -> "with a guest";
+                            case TWIN -> "with memory for a twin";
+                        });
         boolean patienceOver = pod.replacingSince()
                 .filter(since -> Duration.between(since, seen.now()).compareTo(LEAVE_PATIENCE) >= 0)
                 .isPresent();

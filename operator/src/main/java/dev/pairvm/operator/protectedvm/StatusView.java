@@ -44,13 +44,15 @@ final class StatusView {
                         protection.effective(),
                         protection.shortfall() == null
                                 ? null
-                                : protection.shortfall().name()),
+                                : protection.shortfall().name(),
+                        protection.message()),
                 active.map(this::side).orElse(null),
                 seen.standby().map(this::side).orElse(null),
                 seen.arbiterRecord().map(arbiter -> arbiter.epoch().value()).orElse(null),
                 Protection.ifHostDiedNow(seen, protection),
                 lastFailover(),
                 verification,
+                CheckpointView.of(seen, protection),
                 memoryCopies(),
                 new ConditionView(seen, plan, protection, verification).conditions(),
                 seen.machine().generation());

@@ -18,6 +18,7 @@ import io.fabric8.kubernetes.api.model.VolumeMount;
 import io.fabric8.kubernetes.api.model.rbac.Role;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -25,9 +26,25 @@ class BlueprintsTest {
     private static final CopyId A = new CopyId("a");
     private static final CopyId B = new CopyId("b");
 
+    private static final MirrorConfiguration.TwinChoice NO_TWIN = new MirrorConfiguration.TwinChoice(true, false);
+
     private static Pod pod(ProtectedVM wish, CopyId copy, boolean runner, boolean fills) {
-        return new PodBlueprint(Machine.of(wish), Machines.INSTALLATION, new PodShape(copy, runner, fills, Map.of()))
+        return pod(wish, copy, runner ? PodShape.Kind.RUNNER : PodShape.Kind.MIRROR, fills);
+    }
+
+    private static Pod pod(ProtectedVM wish, CopyId copy, PodShape.Kind kind, boolean fills) {
+        return new PodBlueprint(
+                        Machine.of(wish),
+                        Machines.INSTALLATION,
+                        new PodShape(copy, kind, fills, Map.of(), Optional.empty()))
                 .pod();
+    }
+
+    private static Container container(Pod pod, String name) {
+        return containers(pod)
+                .filter(container -> container.getName().equals(name))
+                .findFirst()
+                .orElseThrow();
     }
 
     private static Stream<Container> containers(Pod pod) {
@@ -53,15 +70,99 @@ class BlueprintsTest {
     }
 
     @Test
-    void onlyTheMirrorSeesTokenKeysAndDisks() {
+    void onlyTheMirrorSeesTokenKeysAndDisksAndQemuOfTheFirstDiskTheOverlaysAlone() {
         Pod pod = pod(Machines.orders(), A, true, false);
 
         assertThat(pod.getSpec().getAutomountServiceAccountToken()).isFalse();
         assertThat(containers(pod).filter(container -> container.getName().equals("qemu")))
                 .singleElement()
-                .satisfies(qemu -> assertThat(qemu.getVolumeMounts())
-                        .extracting(VolumeMount::getName)
-                        .containsExactly("run", "tun"));
+                .satisfies(qemu -> {
+                    assertThat(qemu.getVolumeMounts())
+                            .extracting(VolumeMount::getName)
+                            .containsExactly("run", "tun", "disk-root");
+                    assertThat(qemu.getVolumeMounts().getLast().getSubPath()).isEqualTo("overlays");
+                    assertThat(qemu.getVolumeMounts().getLast().getMountPath()).isEqualTo("/var/lib/pairvm/overlays");
+                    assertThat(qemu.getVolumeDevices()).isEmpty();
+                });
+    }
+
+    @Test
+    void theOverlaysAreInTheSamePlaceForMirrorAndGuestAtEveryLevelThatHasOne() {
+        for (PodShape.Kind kind : List.of(PodShape.Kind.RUNNER, PodShape.Kind.TWIN)) {
+            Pod pod = pod(Machines.orders(), B, kind, false);
+            VolumeMount guests = container(pod, "qemu").getVolumeMounts().getLast();
+            assertThat(container(pod, "mirror").getVolumeMounts()).contains(guests);
+        }
+        assertThat(container(pod(Machines.orders(), B, PodShape.Kind.MIRROR, false), "mirror")
+                        .getVolumeMounts())
+                .extracting(VolumeMount::getSubPath)
+                .containsOnlyNulls();
+        assertThat(container(pod(Machines.orders("Filesystem", "Block"), B, PodShape.Kind.RUNNER, false), "qemu")
+                        .getVolumeMounts())
+                .extracting(VolumeMount::getName)
+                .containsExactly("run", "tun");
+    }
+
+    @Test
+    void aDiskMayBeCalledOverlays() {
+        ProtectedVM wish = Machines.orders("name: root", "name: overlays");
+
+        assertThat(container(pod(wish, B, PodShape.Kind.RUNNER, false), "mirror")
+                        .getVolumeMounts())
+                .extracting(VolumeMount::getMountPath)
+                .doesNotHaveDuplicates()
+                .contains("/var/lib/pairvm/overlays", "/var/lib/pairvm/overlays.twin");
+    }
+
+    @Test
+    void theTwinsPodHasTwiceTheGuestsMemory() {
+        Pod runner = pod(Machines.orders(), B, PodShape.Kind.RUNNER, false);
+        Pod twin = pod(Machines.orders(), B, PodShape.Kind.TWIN, false);
+
+        assertThat(memory(twin) - memory(runner)).isEqualTo(1L << 30);
+        assertThat(twin.getMetadata().getAnnotations()).containsEntry(Labels.SHAPE, "twin");
+        assertThat(container(twin, "mirror").getResources())
+                .isEqualTo(container(runner, "mirror").getResources());
+    }
+
+    private static long memory(Pod pod) {
+        Quantity limit = container(pod, "qemu").getResources().getLimits().get("memory");
+        assertThat(container(pod, "qemu").getResources().getRequests()).containsEntry("memory", limit);
+        return Quantity.getAmountInBytes(limit).longValueExact();
+    }
+
+    @Test
+    void theMirrorIsToldOfTwinsWhereItCanHaveOne() {
+        Machine machine = Machine.of(
+                Machines.orders("placement:", "checkpoint: {maxInterval: 1s, maxPause: 50ms}\n  placement:"));
+
+        assertThat(MirrorConfiguration.config(
+                                machine, B, Machines.INSTALLATION, new MirrorConfiguration.TwinChoice(true, true))
+                        .twin())
+                .contains(new MirrorConfig.Twin(
+                        true, new MirrorConfig.Checkpoint(1000, 50, 500), "/var/lib/pairvm/overlays", 256L << 20));
+        assertThat(MirrorConfiguration.config(
+                                machine, B, Machines.INSTALLATION, new MirrorConfiguration.TwinChoice(false, true))
+                        .twin())
+                .isEmpty();
+        assertThat(MirrorConfiguration.config(
+                                Machine.of(Machines.orders("Filesystem", "Block")), B, Machines.INSTALLATION, NO_TWIN)
+                        .twin())
+                .isEmpty();
+    }
+
+    @Test
+    void theClaimOfTheFirstFileSystemHasRoomForTheOverlaysOfEveryDisk() {
+        Machine without = Machines.machine();
+        Machine with = Machine.of(Machines.orders("ContinuousAvailability", "FaultTolerance"));
+        Machine small = Machine.of(Machines.orders("guest: 1Gi", "guest: 128Mi"));
+
+        long reserve = DiskVolumes.claimBytes(with, with.spec().disks().getFirst())
+                - DiskVolumes.claimBytes(without, without.spec().disks().getFirst());
+        assertThat(reserve)
+                .as("two overlays of a quarter of the memory, and what a file system keeps for itself")
+                .isBetween(512L << 20, (512L << 20) * 17 / 16);
+        assertThat(Overlays.bytes(small)).isEqualTo(64L << 20);
     }
 
     @Test
@@ -138,7 +239,7 @@ class BlueprintsTest {
 
     @Test
     void theMirrorIsToldEverythingButSecrets() {
-        MirrorConfig config = MirrorConfiguration.config(Machines.machine(), B, Machines.INSTALLATION);
+        MirrorConfig config = MirrorConfiguration.config(Machines.machine(), B, Machines.INSTALLATION, NO_TWIN);
 
         assertThat(config.lease()).isEqualTo("pairvm-orders");
         assertThat(config.disks()).singleElement().satisfies(disk -> {
@@ -150,7 +251,7 @@ class BlueprintsTest {
         assertThat(config.guest().cloudInit()).isTrue();
         assertThat(config.timing()).isEqualTo(new MirrorConfig.Timing(50, 400, 500));
         assertThat(config.resync()).contains(new MirrorConfig.Resync(150, Long.MAX_VALUE));
-        assertThat(MirrorConfiguration.configMap(Machines.machine(), B, Machines.INSTALLATION)
+        assertThat(MirrorConfiguration.configMap(Machines.machine(), B, Machines.INSTALLATION, NO_TWIN)
                         .getData()
                         .get(MirrorConfiguration.FILE))
                 .doesNotContain("#cloud-config");

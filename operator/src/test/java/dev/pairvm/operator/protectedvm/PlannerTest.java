@@ -400,7 +400,10 @@ class PlannerTest {
                 pod.node(),
                 pod.address(),
                 pod.phase(),
-                pod.runner(),
+                pod.kind(),
+                pod.overlays(),
+                Optional.empty(),
+                Optional.empty(),
                 Optional.empty(),
                 Optional.of(world.now()));
     }

@@ -65,12 +65,16 @@ public final class Machines {
         return Serialization.unmarshal(ORDERS, ProtectedVM.class);
     }
 
-    /** The same with a text of its manifest replaced. */
-    public static ProtectedVM orders(String text, String by) {
-        if (!ORDERS.contains(text)) {
-            throw new IllegalArgumentException("the manifest has no \"" + text + "\"");
+    /** The same with texts of its manifest replaced: each by the next. */
+    public static ProtectedVM orders(String... replacements) {
+        String manifest = ORDERS;
+        for (int i = 0; i < replacements.length; i += 2) {
+            if (!manifest.contains(replacements[i])) {
+                throw new IllegalArgumentException("the manifest has no \"" + replacements[i] + "\"");
+            }
+            manifest = manifest.replace(replacements[i], replacements[i + 1]);
         }
-        return Serialization.unmarshal(ORDERS.replace(text, by), ProtectedVM.class);
+        return Serialization.unmarshal(manifest, ProtectedVM.class);
     }
 
     /** The same as the operator sees it. */

@@ -2,6 +2,7 @@ package dev.pairvm.operator.testing;
 
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.Epoch;
+import dev.pairvm.api.mirror.MirrorConfig;
 import dev.pairvm.api.mirror.MirrorReport;
 import java.util.List;
 import java.util.Optional;
@@ -181,6 +182,66 @@ public final class Reports {
                 report.problem(),
                 Optional.of(verify),
                 report.version());
+    }
+
+    /** The same with level 3. */
+    public static MirrorReport with(MirrorReport report, MirrorReport.Twin twin) {
+        return new MirrorReport(
+                report.machine(),
+                report.copy(),
+                report.role(),
+                report.epoch(),
+                report.active(),
+                report.inSync(),
+                report.copyState(),
+                report.peer(),
+                report.guest(),
+                report.runner(),
+                report.arbiterReachable(),
+                report.disks(),
+                report.lastTransition(),
+                report.problem(),
+                report.verify(),
+                report.version(),
+                Optional.empty(),
+                Optional.of(twin));
+    }
+
+    /** The same with another round trip. */
+    public static MirrorReport roundTrip(MirrorReport report, long micros) {
+        return new MirrorReport(
+                report.machine(),
+                report.copy(),
+                report.role(),
+                report.epoch(),
+                report.active(),
+                report.inSync(),
+                report.copyState(),
+                report.peer()
+                        .map(peer -> new MirrorReport.Peer(
+                                peer.copy(), peer.connected(), Optional.of(micros), peer.pathsUp())),
+                report.guest(),
+                report.runner(),
+                report.arbiterReachable(),
+                report.disks(),
+                report.lastTransition(),
+                report.problem(),
+                report.verify(),
+                report.version(),
+                Optional.empty(),
+                report.twin());
+    }
+
+    /** Level 3 with the default checkpoints; the first twin, 1234 checkpoints so far. */
+    public static MirrorReport.Twin twin(boolean wished, MirrorReport.TwinState state, String why) {
+        return new MirrorReport.Twin(
+                wished, MirrorConfig.Checkpoint.DEFAULT, state, why, 1, 0, 1234, 34, 11_500, 45_000, 13_574_000, 210);
+    }
+
+    /** Level 3 that nobody has asked for. */
+    public static MirrorReport.Twin noTwin() {
+        return new MirrorReport.Twin(
+                false, MirrorConfig.Checkpoint.DEFAULT, MirrorReport.TwinState.NONE, "", 0, 0, 0, 0, 0, 0, 0, 0);
     }
 
     /** A comparison with b of 10 GiB that is under way, complete or aborted, with so many mismatches and repairs. */

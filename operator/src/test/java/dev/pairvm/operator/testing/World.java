@@ -7,6 +7,7 @@ import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.api.v1alpha1.ProtectedVM;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus;
 import dev.pairvm.operator.desired.Machine;
+import dev.pairvm.operator.desired.PodShape;
 import dev.pairvm.operator.placement.NodeFact;
 import dev.pairvm.operator.protectedvm.ArbiterFact;
 import dev.pairvm.operator.protectedvm.ClaimFact;
@@ -34,7 +35,7 @@ public final class World {
     private Memory memory = Memory.FRESH;
     private ArbiterFact arbiter = new ArbiterFact.Missing();
     private ProtectedVMStatus before =
-            new ProtectedVMStatus(null, null, null, null, null, null, null, List.of(), List.of(), null);
+            new ProtectedVMStatus(null, null, null, null, null, null, null, null, List.of(), List.of(), null);
     private boolean switchover;
     private ClaimFact.VolumeFact volume = new ClaimFact.VolumeFact(11L << 30, true, "fast-local", Optional.empty());
     private final Map<String, NodeFact> nodes = new TreeMap<>();
@@ -57,6 +58,18 @@ public final class World {
                 .pod("b", "n2", true)
                 .says(Reports.active("a", 3, "b"))
                 .says(Reports.standby("b", 3, "a"));
+    }
+
+    /** A machine at FaultTolerance whose pods have the memory for a twin, and whose active has one. */
+    public static World runningFaultTolerance() {
+        return running()
+                .wish(Machines.orders("ContinuousAvailability", "FaultTolerance"))
+                .pod("a", "n1", PodShape.Kind.TWIN)
+                .pod("b", "n2", PodShape.Kind.TWIN)
+                .volumes(new ClaimFact.VolumeFact(12L << 30, true, "fast-local", Optional.empty()), "a", "b")
+                .says(Reports.with(Reports.active("a", 3, "b"), Reports.twin(true, MirrorReport.TwinState.RUNNING, "")))
+                .says(Reports.with(
+                        Reports.standby("b", 3, "a"), Reports.twin(true, MirrorReport.TwinState.STANDING_BY, "")));
     }
 
     /** The same at HighAvailability: the standby's pod has no QEMU. */
@@ -106,6 +119,11 @@ public final class World {
 
     /** A pod that runs. */
     public World pod(String copy, String node, boolean runner) {
+        return pod(copy, node, runner ? PodShape.Kind.RUNNER : PodShape.Kind.MIRROR);
+    }
+
+    /** A pod of some kind that runs. */
+    public World pod(String copy, String node, PodShape.Kind kind) {
         return pod(new PodFact(
                 new CopyId(copy),
                 "orders-" + copy,
@@ -113,7 +131,10 @@ public final class World {
                 Optional.of(node),
                 Optional.of("10.0.0." + copy.charAt(0) % 100),
                 PodFact.Phase.RUNNING,
-                runner,
+                kind,
+                kind.runner(),
+                Optional.empty(),
+                Optional.empty(),
                 Optional.empty(),
                 Optional.empty()));
     }
@@ -169,6 +190,14 @@ public final class World {
     /** A node is so. */
     public World node(String name, NodeFact.Health health, boolean schedulable) {
         nodes.put(name, new NodeFact(name, health, now, schedulable, Map.of("kubernetes.io/hostname", name)));
+        return this;
+    }
+
+    /** A node that works has these labels. */
+    public World labels(String name, Map<String, String> labels) {
+        Map<String, String> all = new HashMap<>(labels);
+        all.put("kubernetes.io/hostname", name);
+        nodes.put(name, new NodeFact(name, NodeFact.Health.READY, now, true, all));
         return this;
     }
 

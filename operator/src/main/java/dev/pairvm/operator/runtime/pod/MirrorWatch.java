@@ -158,8 +158,11 @@ final class MirrorWatch implements AutoCloseable {
                 report.inSync(),
                 report.copyState(),
                 report.peer()
-                        .map(peer ->
-                                new MirrorReport.Peer(peer.copy(), peer.connected(), Optional.empty(), peer.pathsUp())),
+                        .map(peer -> new MirrorReport.Peer(
+                                peer.copy(),
+                                peer.connected(),
+                                peer.roundTripMicros().map(MirrorWatch::step),
+                                peer.pathsUp())),
                 report.guest(),
                 report.runner(),
                 report.arbiterReachable(),
@@ -167,7 +170,30 @@ final class MirrorWatch implements AutoCloseable {
                 report.lastTransition(),
                 report.problem(),
                 report.verify().map(MirrorWatch::meaning),
-                report.version());
+                report.version(),
+                Optional.empty(),
+                report.twin().map(MirrorWatch::meaning));
+    }
+
+    /** A round trip matters where it crosses the bound for pairing, and where it is well below that again. */
+    private static long step(long micros) {
+        return micros > 10_000 ? 10_000 : micros > 8_000 ? 8_000 : 0;
+    }
+
+    private static MirrorReport.Twin meaning(MirrorReport.Twin twin) {
+        return new MirrorReport.Twin(
+                twin.wished(),
+                twin.checkpoint(),
+                twin.state(),
+                twin.why(),
+                twin.started(),
+                twin.failed(),
+                0,
+                0,
+                0,
+                0,
+                0,
+                0);
     }
 
     private static MirrorReport.Verify meaning(MirrorReport.Verify verify) {
