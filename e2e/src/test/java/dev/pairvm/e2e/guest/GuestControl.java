@@ -14,7 +14,12 @@ public final class GuestControl {
 
     /** Sends a command and returns the first line of its answer. */
     public static String ask(String host, String command) throws IOException {
-        try (LineClient client = new LineClient(host, CONTROL_PORT, LIMIT)) {
+        return ask(host, command, LIMIT);
+    }
+
+    /** The same, for commands that take longer. */
+    public static String ask(String host, String command, Duration limit) throws IOException {
+        try (LineClient client = new LineClient(host, CONTROL_PORT, limit)) {
             client.send(command);
             return client.readLine();
         }

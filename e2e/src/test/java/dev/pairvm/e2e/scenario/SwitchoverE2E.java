@@ -2,6 +2,7 @@ package dev.pairvm.e2e.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pairvm.e2e.guest.GuestClients;
 import dev.pairvm.e2e.machine.Operation;
 import java.time.Duration;
 import org.junit.jupiter.api.DisplayName;
@@ -15,13 +16,22 @@ class SwitchoverE2E extends Scenario {
     }
 
     @Test
-    @DisplayName("the guest goes on on the other host without a reboot, and back again; both copies stay in sync")
+    @DisplayName(
+            "the guest goes on on the other host without a reboot, and back again; no connection breaks, both copies stay in sync")
     void thereAndBack() throws Exception {
         String bootId = guestSays("bootid");
+        try (GuestClients clients = new GuestClients(guestAddress())) {
+            thereAndBack(clients, bootId);
+            log.info("clients: {}", clients.summary());
+        }
+    }
+
+    private void thereAndBack(GuestClients clients, String bootId) throws Exception {
         for (String round : new String[] {"there", "back"}) {
             String from = machine().activeNode();
             String to = machine().standbyNode();
             watcher().resetGap();
+            clients.mark();
             Operation operation = Operation.switchover(world().cluster().client(), machine(), "go-" + round);
             operation.awaitSucceeded(Duration.ofMinutes(3));
             awaitLogRuns(Duration.ofSeconds(30));
@@ -31,7 +41,11 @@ class SwitchoverE2E extends Scenario {
                     from,
                     to,
                     watcher().longestGap().toMillis());
+            log.info("silences: {}", clients.gaps());
             machine().awaitWhole(WHOLE_LIMIT);
+            assertThat(clients.connectionsLost()).as("connections lost").isZero();
+            assertThat(clients.faults()).as("what a guest may never send").isEmpty();
+            assertThat(clients.boots()).as("boots").isEqualTo(1);
             assertThat(machine().activeNode()).isEqualTo(to);
             assertThat(guestSays("bootid"))
                     .as("the guest was moved, not restarted")
