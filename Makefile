@@ -59,7 +59,7 @@ test-tools: ready
 	cd e2e/tools && CGO_ENABLED=0 go test ./...
 test-lab: ## the lab's own test: pods, networks, volumes, kill, cut, and that nothing is left
 	$(LAB) selftest
-e2e: image-tools ## scenarios with real guests: [SCENARIO=HostLossL2] [CLUSTER=lab|kind|existing] [KUBECONFIG=...] [ARGS=-D...]
+e2e: image-tools ## scenarios with real guests: [SCENARIO=HostLossL2|every] [CLUSTER=lab|kind|existing] [KUBECONFIG=...] [ARGS=-D...]
 	$(JDK) e2e/scenarios.sh $(or $(CLUSTER),lab) $(or $(SCENARIO),all)
 sim: ready ## the pair protocol in the simulator: [SEEDS=5000] [FROM=1]
 	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest=SimulationTest -Dsurefire.failIfNoSpecifiedTests=false -Dsim.seeds=$(or $(SEEDS),5000) -Dsim.from=$(or $(FROM),1) $(ARGS)

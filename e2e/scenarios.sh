@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs scenarios on a cluster: scenarios.sh [lab|kind|existing] [NAME|all]. NAME is a class without its ending E2E.
+# Runs scenarios on a cluster: scenarios.sh [lab|kind|existing] [NAME|all|every]. NAME is a class without its ending E2E; "all" is what continuous
+# integration has the time for, "every" also those that are tagged "long".
 # Maven runs outside; only the JVM of the scenarios runs where the cluster can be reached.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -48,8 +49,11 @@ case $CLUSTER in
 esac
 
 step "scenarios: $SCENARIO"
-chosen=
-[ "$SCENARIO" = all ] || chosen="-Dit.test=${SCENARIO%E2E}E2E"
+case $SCENARIO in
+  all) chosen=-DexcludedGroups=long ;;
+  every) chosen= ;;
+  *) chosen="-Dit.test=${SCENARIO%E2E}E2E" ;;
+esac
 cd "$REPO"
 # -Dtest=None: the tests that need no cluster are "make test-fast"
 exec mvn -B --no-transfer-progress -pl e2e -am -Pe2e verify -Dtest=None -Dsurefire.failIfNoSpecifiedTests=false $jvm $chosen \

@@ -71,6 +71,12 @@ public interface Cluster extends AutoCloseable {
     /** SIGKILL to one process of a container, found by a substring of its command line; returns how many were hit. */
     int killProcess(String node, String commandLinePart);
 
+    /** SIGSTOP to processes found as {@link #killProcess} finds them; returns how many were hit. */
+    int stopProcess(String node, String commandLinePart);
+
+    /** Undoes {@link #stopProcess}, as far as they still live. */
+    int continueProcess(String node, String commandLinePart);
+
     /**
      * From now every write to the disk images in this folder of the node fails, also by who has them open; reads go on. Twice is
      * harmless.

@@ -111,6 +111,16 @@ public final class ExistingCluster implements Cluster {
     }
 
     @Override
+    public int stopProcess(String node, String commandLinePart) {
+        throw refuse("stopping a process");
+    }
+
+    @Override
+    public int continueProcess(String node, String commandLinePart) {
+        throw refuse("stopping a process");
+    }
+
+    @Override
     public void failWrites(String node, String folder) {
         throw refuse("failing a disk");
     }

@@ -98,9 +98,32 @@ public final class KindCluster implements Cluster {
 
     @Override
     public int killProcess(String node, String commandLinePart) {
-        String killed = Shell.run(
-                QUICK, engine, "exec", node, "sh", "-c", "pkill -9 -c -f -- \"$1\" || true", "kill", commandLinePart);
-        return Integer.parseInt(killed.strip());
+        return signal(node, "KILL", commandLinePart);
+    }
+
+    @Override
+    public int stopProcess(String node, String commandLinePart) {
+        return signal(node, "STOP", commandLinePart);
+    }
+
+    @Override
+    public int continueProcess(String node, String commandLinePart) {
+        return signal(node, "CONT", commandLinePart);
+    }
+
+    private int signal(String node, String signal, String commandLinePart) {
+        String hit = Shell.run(
+                QUICK,
+                engine,
+                "exec",
+                node,
+                "sh",
+                "-c",
+                "pkill -\"$1\" -c -f -- \"$2\" || true",
+                "signal",
+                signal,
+                commandLinePart);
+        return Integer.parseInt(hit.strip());
     }
 
     @Override

@@ -118,18 +118,32 @@ public final class LabCluster implements Cluster {
 
     @Override
     public int killProcess(String node, String commandLinePart) {
-        String killed = lab(QUICK, "exec-node", node, "sh", "-c", KILL, "kill", commandLinePart);
-        return Integer.parseInt(killed.strip());
+        return signal(node, "KILL", commandLinePart);
+    }
+
+    @Override
+    public int stopProcess(String node, String commandLinePart) {
+        return signal(node, "STOP", commandLinePart);
+    }
+
+    @Override
+    public int continueProcess(String node, String commandLinePart) {
+        return signal(node, "CONT", commandLinePart);
+    }
+
+    private int signal(String node, String signal, String commandLinePart) {
+        String hit = lab(QUICK, "exec-node", node, "sh", "-c", SIGNAL, "signal", signal, commandLinePart);
+        return Integer.parseInt(hit.strip());
     }
 
     /** Inside the node's pid namespace; passes over shells, for this script's own command line holds the word too. */
-    private static final String KILL = """
+    private static final String SIGNAL = """
             n=0
             for d in /proc/[0-9]*; do
               c=$(tr '\\0' ' ' < "$d/cmdline" 2>/dev/null) || continue
               case "$c" in
                 "sh -c"*) ;;
-                *"$1"*) kill -9 "${d#/proc/}" 2>/dev/null && n=$((n+1)) ;;
+                *"$2"*) kill -s "$1" "${d#/proc/}" 2>/dev/null && n=$((n+1)) ;;
               esac
             done
             echo $n""";

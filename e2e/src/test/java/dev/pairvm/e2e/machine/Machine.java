@@ -157,6 +157,11 @@ public final class Machine {
         return status.path("standby").path("node").asText("");
     }
 
+    /** The protection that holds now, by the status. */
+    public static String effectiveLevel(JsonNode status) {
+        return status.path("level").path("effective").asText("");
+    }
+
     /** The arbiter's own word, not the operator's report of it. */
     public Arbiter arbiter() {
         Lease lease = client.leases()
@@ -171,7 +176,8 @@ public final class Machine {
                 lease.getSpec().getLeaseTransitions(),
                 lease.getSpec().getHolderIdentity(),
                 new TreeSet<>(Arrays.asList(
-                        annotations.getOrDefault("pairvm.dev/in-sync", "").split(","))));
+                        annotations.getOrDefault("pairvm.dev/in-sync", "").split(","))),
+                annotations.getOrDefault("pairvm.dev/mode", ""));
     }
 
     /** A human writes the Lease, as the runbook says: one copy, active and alone in sync. */
@@ -185,6 +191,6 @@ public final class Machine {
                         """.formatted(active, epoch, inSync, epoch));
     }
 
-    /** Epoch, active and in-sync set by the Lease. */
-    public record Arbiter(long epoch, String active, TreeSet<String> inSync) {}
+    /** Epoch, active, in-sync set and mode by the Lease; the mode is {@code FT} where a twin may take over. */
+    public record Arbiter(long epoch, String active, TreeSet<String> inSync, String mode) {}
 }

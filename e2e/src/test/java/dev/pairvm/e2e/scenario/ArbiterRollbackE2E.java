@@ -42,7 +42,8 @@ class ArbiterRollbackE2E extends Scenario {
                         status -> reason(status, "ArbiterReachable").equals("ArbiterRolledBack"));
         assertThat(machine().arbiter())
                 .as("nobody decided anything by it")
-                .isEqualTo(new Machine.Arbiter(old, before.active(), new TreeSet<>(List.of(before.active()))));
+                .isEqualTo(new Machine.Arbiter(
+                        old, before.active(), new TreeSet<>(List.of(before.active())), before.mode()));
 
         machine().writeLease(before.epoch() + 10, standby, standby);
         awaitLogRuns(BOOT_LIMIT);

@@ -16,6 +16,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.LifecycleMethodExecutionExceptionHandler;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * Keeps what explains a failed test, before the repairs take it away: the machine, its events, and the log of each container go to
  * {@code target/failed/TEST/}; the last lines of each log to the output as well.
  */
-final class FailureReport implements AfterTestExecutionCallback {
+final class FailureReport implements AfterTestExecutionCallback, LifecycleMethodExecutionExceptionHandler {
     private static final Logger LOG = LoggerFactory.getLogger(FailureReport.class);
     private static final int LINES_SHOWN = 40;
     private static final int LOG_SECONDS = 5;
@@ -31,15 +32,28 @@ final class FailureReport implements AfterTestExecutionCallback {
 
     @Override
     public void afterTestExecution(ExtensionContext context) throws IOException {
-        if (context.getExecutionException().isEmpty()
-                || !(context.getRequiredTestInstance() instanceof Scenario scenario)) {
+        if (context.getExecutionException().isPresent()) {
+            keepAll(context, context.getRequiredTestMethod().getName());
+        }
+    }
+
+    @Override
+    public void handleBeforeAllMethodExecutionException(ExtensionContext context, Throwable failure) throws Throwable {
+        keepAll(context, "beforeAll");
+        throw failure;
+    }
+
+    @Override
+    public void handleBeforeEachMethodExecutionException(ExtensionContext context, Throwable failure) throws Throwable {
+        keepAll(context, context.getRequiredTestMethod().getName());
+        throw failure;
+    }
+
+    private static void keepAll(ExtensionContext context, String when) throws IOException {
+        if (!(context.getRequiredTestInstance() instanceof Scenario scenario) || !scenario.hasMachine()) {
             return;
         }
-        Path folder = Path.of(
-                "target",
-                "failed",
-                context.getRequiredTestClass().getSimpleName() + "."
-                        + context.getRequiredTestMethod().getName());
+        Path folder = Path.of("target", "failed", context.getRequiredTestClass().getSimpleName() + "." + when);
         Files.createDirectories(folder);
         KubernetesClient client = scenario.world().cluster().client();
         try {
@@ -50,6 +64,7 @@ final class FailureReport implements AfterTestExecutionCallback {
                     "events.yaml",
                     Serialization.asYaml(
                             client.v1().events().inNamespace(namespace).list().getItems()));
+            reports(folder, new Mirrors(client, scenario.machine()));
             for (String where : List.of(namespace, SYSTEM)) {
                 for (Pod pod : client.pods().inNamespace(where).list().getItems()) {
                     logs(client, folder, pod);
@@ -59,6 +74,16 @@ final class FailureReport implements AfterTestExecutionCallback {
             LOG.warn("the report on a failure is not whole: {}", e.toString()); // the failure itself must be seen
         }
         LOG.info("logs of the failure are in {}", folder.toAbsolutePath());
+    }
+
+    private static void reports(Path folder, Mirrors mirrors) throws IOException {
+        for (String copy : mirrors.pods().keySet()) {
+            try {
+                write(folder, "report-" + copy + ".json", mirrors.report(copy).toPrettyString());
+            } catch (IOException e) {
+                write(folder, "report-" + copy + ".json", "no report: " + e);
+            }
+        }
     }
 
     private static void logs(KubernetesClient client, Path folder, Pod pod) throws IOException {

@@ -10,6 +10,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * Frames of a capture taken with {@code tcpdump -i any}-style cooked headers (SLL2), which name the switch port a frame came in
@@ -18,6 +21,8 @@ import java.util.List;
 final class LanFrames {
     private static final int SLL2 = 276;
     private static final int ETHERNET = 1;
+    private static final int IPV4 = 0x0800;
+    private static final int ARP = 0x0806;
     /** SLL2's packet type of a frame that left the switch; all others came in. */
     private static final int OUTGOING = 4;
 
@@ -26,8 +31,11 @@ final class LanFrames {
 
     private static final int LAST_NODE_PORT = 110;
 
-    /** A frame: when, from which port of the switch (0 if the capture does not say), from which hardware address. */
-    record Frame(long micros, int port, String source) {
+    /**
+     * A frame: when, from which port of the switch (0 if the capture does not say), from which hardware and which IPv4
+     * address (empty if it is none).
+     */
+    record Frame(long micros, int port, String source, String address) {
         boolean cameFromNode() {
             return port == 0 || port >= FIRST_NODE_PORT && port <= LAST_NODE_PORT;
         }
@@ -64,17 +72,42 @@ final class LanFrames {
 
     private static Frame frame(int linkType, long micros, byte[] bytes) throws IOException {
         return switch (linkType) {
-            case ETHERNET -> new Frame(micros, 0, mac(bytes, 6));
+            case ETHERNET -> new Frame(micros, 0, mac(bytes, 6), sender(bytes, 12, 14));
             case SLL2 ->
-                bytes[10] == OUTGOING
-                        ? new Frame(micros, -1, mac(bytes, 12))
-                        : new Frame(micros, ByteBuffer.wrap(bytes).getInt(4), mac(bytes, 12));
+                new Frame(
+                        micros,
+                        bytes[10] == OUTGOING ? -1 : ByteBuffer.wrap(bytes).getInt(4),
+                        mac(bytes, 12),
+                        sender(bytes, 0, 20));
             default -> throw new IOException("capture has link type " + linkType + ", wanted Ethernet or SLL2");
         };
     }
 
     private static String mac(byte[] bytes, int at) {
         return HexFormat.ofDelimiter(":").formatHex(bytes, at, at + 6);
+    }
+
+    /** Who speaks by the frame's own contents: the source of an IPv4 packet, the sender of an ARP one. */
+    private static String sender(byte[] bytes, int typeAt, int payloadAt) {
+        int at = switch (ByteBuffer.wrap(bytes).getShort(typeAt) & 0xffff) {
+            case IPV4 -> payloadAt + 12;
+            case ARP -> payloadAt + 14;
+            default -> bytes.length;
+        };
+        return at + 4 > bytes.length
+                ? ""
+                : (bytes[at] & 0xff) + "." + (bytes[at + 1] & 0xff) + "." + (bytes[at + 2] & 0xff) + "."
+                        + (bytes[at + 3] & 0xff);
+    }
+
+    /** The IPv4 addresses in whose name this hardware address spoke; a probe for an address is in nobody's name. */
+    Set<String> addressesOf(String mac) {
+        return frames.stream()
+                .filter(frame -> frame.source().equals(mac)
+                        && !frame.address().isEmpty()
+                        && !frame.address().equals("0.0.0.0"))
+                .map(Frame::address)
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     /** The switch ports on which frames of this hardware address came in, in the order of their first frame. */

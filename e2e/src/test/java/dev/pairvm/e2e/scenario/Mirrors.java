@@ -1,5 +1,11 @@
 package dev.pairvm.e2e.scenario;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import dev.pairvm.e2e.hostile.ControlCaller;
+import dev.pairvm.e2e.hostile.ForgedAuthority;
+import dev.pairvm.e2e.hostile.Papers;
 import dev.pairvm.e2e.machine.Machine;
 import io.fabric8.kubernetes.api.model.ContainerStatus;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -11,7 +17,9 @@ import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.security.GeneralSecurityException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -20,6 +28,7 @@ import java.util.stream.Stream;
 final class Mirrors {
     private static final String CONTAINER = "mirror";
     private static final int HEALTH_PORT = 9080;
+    private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration LIMIT = Duration.ofSeconds(10);
 
     private final KubernetesClient client;
@@ -66,6 +75,28 @@ final class Mirrors {
                 .withName(pod(copy).getMetadata().getName())
                 .inContainer(CONTAINER)
                 .getLog();
+    }
+
+    /** What the copy's mirror says of itself, to who has the operator's papers. */
+    JsonNode report(String copy) throws IOException {
+        try {
+            Papers operator = ForgedAuthority.ofInstallation(client, OperatorAbsence.NAMESPACE)
+                    .issue(Optional.of("pairvm://operator"));
+            try (ControlCaller caller = new ControlCaller(address(copy), operator)) {
+                return JSON.readTree(caller.get("/v1/report").body());
+            }
+        } catch (GeneralSecurityException e) {
+            throw new IOException("no papers for the control port", e);
+        }
+    }
+
+    /** The part of it that tells of level 3; empty where it tells nothing, or nobody answers. */
+    JsonNode twin(String copy) {
+        try {
+            return report(copy).path("twin");
+        } catch (IOException | AssertionError | RuntimeException e) {
+            return MissingNode.getInstance();
+        }
     }
 
     /** Lives of the mirrors: another value means that a pod, a container or a process was replaced. */

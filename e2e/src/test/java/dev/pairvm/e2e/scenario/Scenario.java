@@ -97,6 +97,11 @@ abstract class Scenario {
         }
     }
 
+    /** Whether it came so far. */
+    boolean hasMachine() {
+        return machineOrNothing != null;
+    }
+
     ScenarioWorld world() {
         return Objects.requireNonNull(worldOrNothing);
     }

@@ -21,6 +21,24 @@ import org.slf4j.LoggerFactory;
 final class ScenarioWorld implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ScenarioWorld.class);
 
+    /** Processes of a machine on a node. */
+    enum Processes {
+        /** The mirror. */
+        MIRROR("dev.pairvm.mirror.MirrorMain"),
+        /** The guest's QEMU. */
+        QEMU("qemu-system-");
+
+        private final String commandLinePart;
+
+        Processes(String commandLinePart) {
+            this.commandLinePart = commandLinePart;
+        }
+
+        String commandLinePart() {
+            return commandLinePart;
+        }
+    }
+
     private final Cluster cluster;
     private final Deque<Runnable> repairs = new ArrayDeque<>();
     private final DiskImage image;
@@ -78,6 +96,30 @@ final class ScenarioWorld implements AutoCloseable {
     void freezeNode(String node) {
         owed(() -> cluster.thawNode(node));
         attempt(() -> cluster.freezeNode(node));
+    }
+
+    void thawNode(String node) {
+        attempt(() -> cluster.thawNode(node));
+    }
+
+    /** SIGKILL to the processes of this kind on the node; returns how many there were. */
+    int kill(String node, Processes which) {
+        int[] hit = new int[1];
+        attempt(() -> hit[0] = cluster.killProcess(node, which.commandLinePart()));
+        return hit[0];
+    }
+
+    /** SIGSTOP to them. */
+    int stop(String node, Processes which) {
+        int[] hit = new int[1];
+        owed(() -> cluster.continueProcess(node, which.commandLinePart()));
+        attempt(() -> hit[0] = cluster.stopProcess(node, which.commandLinePart()));
+        return hit[0];
+    }
+
+    /** Lets them go on. */
+    void resume(String node, Processes which) {
+        attempt(() -> cluster.continueProcess(node, which.commandLinePart()));
     }
 
     void failWrites(String node, String folder) {
