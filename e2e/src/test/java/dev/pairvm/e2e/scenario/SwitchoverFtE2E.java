@@ -6,9 +6,12 @@ import dev.pairvm.e2e.machine.Operation;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.time.Duration;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A planned hand-over of a guest that has a twin. */
+// Of the CI subset, once the mirror takes the order for a twin.
+@Tag("long")
 class SwitchoverFtE2E extends FtScenario {
     private static final Duration MOVE_LIMIT = Duration.ofMinutes(3);
 
