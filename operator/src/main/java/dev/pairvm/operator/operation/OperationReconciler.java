@@ -115,7 +115,16 @@ public final class OperationReconciler implements Reconciler<ProtectedVMOperatio
                         begin.evidence());
                 order(operation, machine, begin.epoch(), begin.active(), begin.to());
             }
-            case OperationStep.Step.Order order -> order(operation, machine, order.epoch(), order.active(), order.to());
+            case OperationStep.Step.Order order ->
+                order(operation, machine, order.epoch(), order.active(), order.to())
+                        .ifPresent(why -> write(
+                                operation,
+                                status,
+                                Phase.Running,
+                                started,
+                                null,
+                                "copy " + order.active() + " refuses, and is asked again: " + why,
+                                status.evidence()));
             case OperationStep.Step.Finish finish -> {
                 write(
                         operation,
@@ -190,29 +199,26 @@ public final class OperationReconciler implements Reconciler<ProtectedVMOperatio
                 : one.getMetadata().getUid().compareTo(other.getMetadata().getUid()) < 0;
     }
 
-    private void order(
+    /** Gives the order; why it was refused, if it was. */
+    private Optional<String> order(
             ProtectedVMOperation operation,
             Optional<MachineReader.Snapshot> machine,
             long epoch,
             CopyId active,
             CopyId to) {
         MirrorAddress address = machine.map(m -> m.addresses().get(active)).orElse(null);
-        if (address != null) {
-            MirrorOrder order = switch (operation.getSpec().type()) {
-                case Switchover -> new MirrorOrder.Switchover(new Epoch(epoch), to);
-                case Verify ->
-                    new MirrorOrder.Verify(
-                            new Epoch(epoch), operation.getMetadata().getUid());
-            };
-            MirrorClient.OrderAnswer answer = mirrors.order(address, order);
-            LOG.info(
-                    "{}: order {} to copy {}: {} {}",
-                    address.machine(),
-                    order,
-                    active,
-                    answer.outcome(),
-                    answer.message());
+        if (address == null) {
+            return Optional.empty();
         }
+        MirrorOrder order = switch (operation.getSpec().type()) {
+            case Switchover -> new MirrorOrder.Switchover(new Epoch(epoch), to);
+            case Verify ->
+                new MirrorOrder.Verify(new Epoch(epoch), operation.getMetadata().getUid());
+        };
+        MirrorClient.OrderAnswer answer = mirrors.order(address, order);
+        LOG.info(
+                "{}: order {} to copy {}: {} {}", address.machine(), order, active, answer.outcome(), answer.message());
+        return Optional.of(answer.message()).filter(why -> answer.outcome() == MirrorClient.OrderOutcome.REFUSED);
     }
 
     private UpdateControl<ProtectedVMOperation> expire(

@@ -171,6 +171,16 @@ final class OperationStep {
                                     .map(Duration::ofMillis)
                                     .orElse(null)));
         }
+        if (arbiter.epoch().value() != fromEpoch && endsItsTwin(known, arbiter, to)) {
+            // The same order, under way: a twin is withdrawn from the record before the guest moves. It is not given
+            // again.
+            return late(known)
+                    ? new Step.Finish(
+                            Phase.Failed,
+                            "copy " + from + " ended its twin and did not hand over; see its log",
+                            evidence)
+                    : new Step.Wait("copy " + from + " ends its twin and hands over to copy " + to);
+        }
         if (arbiter.epoch().value() != fromEpoch) {
             return new Step.Finish(
                     Phase.Failed,
@@ -186,6 +196,13 @@ final class OperationStep {
                     evidence);
         }
         return new Step.Order(fromEpoch, arbiter.active(), new CopyId(to));
+    }
+
+    private static boolean endsItsTwin(Known known, ArbiterRecord arbiter, String to) {
+        MirrorReport serving = known.reports.get(arbiter.active());
+        return arbiter.inSync().contains(new CopyId(to))
+                && serving != null
+                && serving.twin().filter(MirrorReport.Twin::wished).isPresent();
     }
 
     private static boolean late(Known known) {

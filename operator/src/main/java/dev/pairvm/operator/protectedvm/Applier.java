@@ -285,6 +285,11 @@ final class Applier {
         }
         MirrorAddress address = Observer.address(machine, order.to(), ip.get());
         MirrorClient.OrderAnswer answer = mirrors.order(address, order.order());
+        switch (answer.outcome()) {
+            case DONE, BEGUN -> orders.taken(machine.uid(), order.order());
+            case REFUSED, MALFORMED -> orders.refused(machine.uid(), order.order(), answer.message());
+            case UNKNOWN -> {}
+        }
         LOG.info(
                 "{}: order {} to copy {}: {} {}",
                 machine.name(),

@@ -2,6 +2,7 @@ package dev.pairvm.operator.protectedvm;
 
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.mirror.MirrorOrder;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.api.v1alpha1.MirroredDisk.VolumeMode;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus;
@@ -35,6 +36,7 @@ import java.util.Set;
  * @param missingClasses storage classes that the spec names and that do not exist
  * @param sources volume mode of each claim that is a disk's source and exists
  * @param switchover whether an operation asks for a switchover
+ * @param refusals why orders were refused when they were given last, by their type
  */
 public record Observation(
         Instant now,
@@ -51,7 +53,8 @@ public record Observation(
         Set<String> strangers,
         Set<String> missingClasses,
         Map<String, VolumeMode> sources,
-        boolean switchover) {
+        boolean switchover,
+        Map<Class<?>, String> refusals) {
 
     /** Copies the collections. */
     public Observation {
@@ -64,6 +67,7 @@ public record Observation(
         strangers = Set.copyOf(strangers);
         missingClasses = Set.copyOf(missingClasses);
         sources = Map.copyOf(sources);
+        refusals = Map.copyOf(refusals);
     }
 
     /** The arbiter's record, if it is known and the machine's own. */
@@ -145,6 +149,12 @@ public record Observation(
     /** The active's report, if it is in touch and itself says that it serves under the arbiter's epoch. */
     public Optional<MirrorReport> servingActive() {
         return active().flatMap(this::report).filter(report -> report.role() == MirrorReport.Role.ACTIVE);
+    }
+
+    /** What a mirror says against orders of this type; empty, or else it goes behind a sentence about what they are given for. */
+    public String refused(Class<? extends MirrorOrder> order) {
+        String why = refusals.get(order);
+        return why == null ? "" : "; it was refused: " + why;
     }
 
     /** The pod of a copy. */

@@ -50,6 +50,7 @@ final class Observer {
     private final TrustStore trust;
     private final MirrorDirectory mirrors;
     private final ExpansionRefusals refusals;
+    private final OrderLog orders;
     private final InstantSource clock;
 
     Observer(
@@ -58,12 +59,14 @@ final class Observer {
             TrustStore trust,
             MirrorDirectory mirrors,
             ExpansionRefusals refusals,
+            OrderLog orders,
             InstantSource clock) {
         this.client = client;
         this.memories = memories;
         this.trust = trust;
         this.mirrors = mirrors;
         this.refusals = refusals;
+        this.orders = orders;
         this.clock = clock;
     }
 
@@ -92,7 +95,8 @@ final class Observer {
                 memory.lease().isEmpty() ? strangers(machine, memory) : Set.of(),
                 missingClasses(machine, sources),
                 early ? sourceModes(machine) : Map.of(),
-                switchoverAsked(machine, context));
+                switchoverAsked(machine, context),
+                orders.refusals(machine.uid()));
     }
 
     private static ArbiterFact arbiter(Machine machine, Context<ProtectedVM> context) {

@@ -176,7 +176,8 @@ final class PodPlanner {
                             case MIRROR -> "without a guest";
                             case RUNNER -> "with a guest";
                             case TWIN -> "with memory for a twin";
-                        });
+                        }
+                        + seen.refused(MirrorOrder.Leave.class));
         boolean patienceOver = pod.replacingSince()
                 .filter(since -> Duration.between(since, seen.now()).compareTo(LEAVE_PATIENCE) >= 0)
                 .isPresent();

@@ -68,7 +68,7 @@ public final class ProtectedVMReconciler implements Reconciler<ProtectedVM>, Cle
             InstantSource clock) {
         ExpansionRefusals refusals = new ExpansionRefusals();
         this.memories = new Memories(client);
-        this.observer = new Observer(client, memories, trust, mirrors, refusals, clock);
+        this.observer = new Observer(client, memories, trust, mirrors, refusals, orders, clock);
         this.planner = new Planner(installation, () -> UUID.randomUUID().toString());
         this.applier = new Applier(client, memories, trust, mirrorClient, orders, refusals, clock);
         this.statuses = new StatusWriter(client);

@@ -1,6 +1,7 @@
 package dev.pairvm.operator.protectedvm;
 
 import dev.pairvm.api.mirror.CopyId;
+import dev.pairvm.api.mirror.MirrorOrder;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.api.v1alpha1.EffectiveLevel;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus.IfHostDiedNow;
@@ -100,6 +101,12 @@ record Protection(
         Optional<MirrorReport.Twin> twin = seen.servingActive().flatMap(MirrorReport::twin);
         if (twin.isEmpty()) {
             return because(EffectiveLevel.ContinuousAvailability, Reason.ActiveSilent);
+        }
+        if (!twin.get().wished() && !seen.refused(MirrorOrder.SetTwin.class).isEmpty()) {
+            return new Protection(
+                    EffectiveLevel.ContinuousAvailability,
+                    Reason.TwinNotRunning,
+                    "the guest is to have a twin" + seen.refused(MirrorOrder.SetTwin.class));
         }
         String why = twin.get().why();
         return new Protection(

@@ -53,7 +53,10 @@ final class SwitchoverPlanner {
             return;
         }
         CopyId to = target.get();
-        draft.doing(Reason.Draining, "the active's node is cordoned; the guest moves to copy " + to);
+        draft.doing(
+                Reason.Draining,
+                "the active's node is cordoned; the guest moves to copy " + to
+                        + seen.refused(MirrorOrder.Switchover.class));
         draft.lookAgain(Planner.SOON);
         if (ready(seen, to)) {
             seen.arbiterRecord()
@@ -69,7 +72,7 @@ final class SwitchoverPlanner {
      */
     private void leaveTheDeadDisk() {
         CopyId from = seen.active().orElseThrow();
-        draft.doing(Reason.DiskFailed, FailedDisks.sentence(seen, from));
+        draft.doing(Reason.DiskFailed, FailedDisks.sentence(seen, from) + seen.refused(MirrorOrder.Switchover.class));
         draft.lookAgain(Planner.SOON);
         Optional<CopyId> to = target.filter(copy -> seen.inSync(copy)
                 && seen.report(copy)

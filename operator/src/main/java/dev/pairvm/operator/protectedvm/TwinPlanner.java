@@ -39,8 +39,9 @@ final class TwinPlanner {
         draft.doing(
                 Reason.ChangingLevel,
                 wish.held()
-                        .map(Plan.Doing::message)
-                        .orElse(wish.on() ? "the guest is to have a twin" : "the guest is to have no twin"));
+                                .map(Plan.Doing::message)
+                                .orElse(wish.on() ? "the guest is to have a twin" : "the guest is to have no twin")
+                        + seen.refused(MirrorOrder.SetTwin.class));
         draft.act(new Action.SendOrder(
                 seen.arbiterRecord().get().active(),
                 new MirrorOrder.SetTwin(seen.arbiterRecord().get().epoch(), wish.on(), checkpoint)));

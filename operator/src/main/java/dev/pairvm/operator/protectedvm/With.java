@@ -38,6 +38,7 @@ final class With {
                 seen.strangers(),
                 seen.missingClasses(),
                 seen.sources(),
-                seen.switchover());
+                seen.switchover(),
+                seen.refusals());
     }
 }

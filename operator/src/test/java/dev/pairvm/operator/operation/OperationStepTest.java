@@ -127,6 +127,35 @@ class OperationStepTest {
                         finish -> assertThat(finish.phase()).isEqualTo(Phase.Failed));
     }
 
+    /** A mirror withdraws its twin from the record, which is an epoch, before it hands over. */
+    @Test
+    void followsAHandOverThatBeginsWithTheEndOfATwin() {
+        MirrorReport ending =
+                Reports.with(Reports.active("a", 4, "b"), Reports.twin(true, MirrorReport.TwinState.ENDING, ""));
+        assertThat(OperationStep.next(known(
+                        Phase.Running,
+                        ORDERED,
+                        Duration.ofSeconds(5),
+                        arbiter("a", 4, "a", "b"),
+                        ending,
+                        Reports.standby("b", 4, "a"))))
+                .isInstanceOf(OperationStep.Step.Wait.class);
+        assertThat(OperationStep.next(
+                        known(Phase.Running, ORDERED, Duration.ofSeconds(5), arbiter("a", 4, "a"), ending)))
+                .as("the standby was lost")
+                .isInstanceOf(OperationStep.Step.Finish.class);
+        assertThat(OperationStep.next(known(
+                        Phase.Running,
+                        ORDERED,
+                        Duration.ofMinutes(21),
+                        arbiter("a", 4, "a", "b"),
+                        ending,
+                        Reports.standby("b", 4, "a"))))
+                .isInstanceOfSatisfying(
+                        OperationStep.Step.Finish.class,
+                        finish -> assertThat(finish.phase()).isEqualTo(Phase.Failed));
+    }
+
     @Test
     void endsWithEvidenceOnceTheGuestRunsOverThere() {
         OperationStep.Known waiting = known(

@@ -3,6 +3,7 @@ package dev.pairvm.operator.testing;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.Epoch;
+import dev.pairvm.api.mirror.MirrorOrder;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.api.v1alpha1.ProtectedVM;
 import dev.pairvm.api.v1alpha1.ProtectedVMStatus;
@@ -43,6 +44,7 @@ public final class World {
     private final List<ClaimFact> claims = new ArrayList<>();
     private final Map<CopyId, MirrorFact> mirrors = new HashMap<>();
     private final Set<String> strangers = new TreeSet<>();
+    private final Map<Class<?>, String> refusals = new HashMap<>();
 
     /** Three nodes that work; no machine yet. */
     public World() {
@@ -225,6 +227,12 @@ public final class World {
         return this;
     }
 
+    /** A mirror refused the last order of this type. */
+    public World refused(Class<? extends MirrorOrder> order, String why) {
+        refusals.put(order, why);
+        return this;
+    }
+
     /** Somebody else has a claim of a name that is needed. */
     public World stranger(String claim) {
         strangers.add(claim);
@@ -248,6 +256,7 @@ public final class World {
                 strangers,
                 Set.of(),
                 Map.of(),
-                switchover);
+                switchover,
+                refusals);
     }
 }

@@ -1,6 +1,7 @@
 package dev.pairvm.operator.runtime.pod;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import dev.pairvm.api.mirror.MirrorOrder;
@@ -132,7 +133,7 @@ public final class MirrorClient implements AutoCloseable {
                     .build();
             HttpResponse<byte[]> response = http.sendAsync(request, info -> new BoundedBody(LARGEST_ANSWER_BYTES))
                     .get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-            String message = new String(response.body(), StandardCharsets.UTF_8);
+            String message = said(response.body());
             OrderOutcome outcome = switch (response.statusCode()) {
                 case 200 -> OrderOutcome.DONE;
                 case 202 -> OrderOutcome.BEGUN;
@@ -146,6 +147,17 @@ public final class MirrorClient implements AutoCloseable {
             return new OrderAnswer(OrderOutcome.UNKNOWN, "interrupted");
         } catch (ExecutionException | TimeoutException | JsonProcessingException e) {
             return new OrderAnswer(OrderOutcome.UNKNOWN, String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** A refusal is an object with its sentence as {@code error}; whatever else it may be is given as it is. */
+    private static String said(byte[] body) {
+        String text = new String(body, StandardCharsets.UTF_8);
+        try {
+            JsonNode error = JSON.readTree(text).path("error");
+            return error.isTextual() ? error.asText() : text;
+        } catch (JsonProcessingException e) {
+            return text;
         }
     }
 
