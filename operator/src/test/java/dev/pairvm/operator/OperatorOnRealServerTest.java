@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.Epoch;
 import dev.pairvm.api.mirror.EpochLease;
+import dev.pairvm.api.mirror.MirrorConfig;
 import dev.pairvm.api.mirror.MirrorOrder;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.api.v1alpha1.CrdManifests;
@@ -375,6 +376,55 @@ class OperatorOnRealServerTest {
             assertThat(standby).isNotNull();
             assertThat(standby.getMetadata().getUid()).isNotEqualTo(standbyUid);
             assertThat(standby.getSpec().getContainers().getFirst().getName()).isEqualTo("mirror");
+        });
+        assertThat(pod("a").getMetadata().getUid()).isEqualTo(activeUid);
+    }
+
+    /** Up: the standby's pod, then the order, then the level. Down: the order, and only then the pod. */
+    @Test
+    void givesTheGuestATwinAndTakesItAwayAgain() {
+        FakeMirror active = machineThatRuns(Machines.orders());
+        MirrorReport serving = Reports.with(Reports.active("a", 3, "b"), Reports.noTwin());
+        String activeUid = pod("a").getMetadata().getUid();
+        active.says(serving);
+        userChangesLevel(Level.FaultTolerance);
+        await().atMost(LIMIT)
+                .untilAsserted(() ->
+                        assertThat(active.orders()).contains(new MirrorOrder.Leave(new Epoch(3), new CopyId("b"))));
+        mirrorWritesLease("a", 4, "a");
+        await().atMost(LIMIT).untilAsserted(() -> {
+            worldEndsDeletedPods();
+            assertThat(pod("b")).isNotNull();
+            assertThat(pod("b").getMetadata().getAnnotations()).containsEntry("pairvm.dev/shape", "twin");
+        });
+        worldRunsPod("b", "n2", HOSTS[2])
+                .says(Reports.with(
+                        Reports.standby("b", 5, "a"), Reports.twin(true, MirrorReport.TwinState.STANDING_BY, "")));
+        active.says(Reports.with(Reports.active("a", 5, "b"), Reports.noTwin()));
+        mirrorWritesLease("a", 5, "a,b");
+        MirrorOrder on = new MirrorOrder.SetTwin(new Epoch(5), true, MirrorConfig.Checkpoint.DEFAULT);
+        await().atMost(LIMIT).untilAsserted(() -> assertThat(active.orders()).contains(on));
+
+        active.says(Reports.with(Reports.active("a", 5, "b"), Reports.twin(true, MirrorReport.TwinState.RUNNING, "")));
+        await().atMost(LIMIT)
+                .untilAsserted(() ->
+                        assertThat(machine().getStatus().level().effective()).isEqualTo(EffectiveLevel.FaultTolerance));
+        assertThat(machine().getStatus().checkpoints().taken()).isEqualTo(1234);
+
+        String standbyUid = pod("b").getMetadata().getUid();
+        userChangesLevel(Level.ContinuousAvailability);
+        MirrorOrder off = new MirrorOrder.SetTwin(new Epoch(5), false, MirrorConfig.Checkpoint.DEFAULT);
+        await().atMost(LIMIT).untilAsserted(() -> assertThat(active.orders()).contains(off));
+        assertThat(active.orders())
+                .as("not while there is a twin")
+                .doesNotContain(new MirrorOrder.Leave(new Epoch(5), new CopyId("b")));
+        active.says(Reports.with(Reports.active("a", 5, "b"), Reports.twin(false, MirrorReport.TwinState.NONE, "")));
+        mirrorWritesLease("a", 6, "a");
+        await().atMost(LIMIT).untilAsserted(() -> {
+            worldEndsDeletedPods();
+            assertThat(pod("b")).isNotNull();
+            assertThat(pod("b").getMetadata().getUid()).isNotEqualTo(standbyUid);
+            assertThat(pod("b").getMetadata().getAnnotations()).containsEntry("pairvm.dev/shape", "runner");
         });
         assertThat(pod("a").getMetadata().getUid()).isEqualTo(activeUid);
     }

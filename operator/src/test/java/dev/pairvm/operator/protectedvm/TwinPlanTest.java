@@ -8,7 +8,9 @@ import dev.pairvm.api.mirror.MirrorConfig;
 import dev.pairvm.api.mirror.MirrorOrder;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.api.mirror.MirrorReport.TwinState;
+import dev.pairvm.operator.desired.DiskVolumes;
 import dev.pairvm.operator.desired.Labels;
+import dev.pairvm.operator.desired.Machine;
 import dev.pairvm.operator.desired.MirrorConfiguration;
 import dev.pairvm.operator.desired.PodShape;
 import dev.pairvm.operator.placement.NodeFact;
@@ -16,9 +18,12 @@ import dev.pairvm.operator.testing.Machines;
 import dev.pairvm.operator.testing.Reports;
 import dev.pairvm.operator.testing.World;
 import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.Quantity;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -342,6 +347,40 @@ class TwinPlanTest {
         assertThat(configs).hasSize(2);
         assertThat(configs.getFirst()).contains("\"twin\" : null");
         assertThat(configs.getLast()).contains("\"overlays\"", "\"wished\" : false");
+    }
+
+    @Test
+    void aClaimThatGrewWithTheLevelDoesNotShrinkWithIt() {
+        Machine with = Machine.of(Machines.orders("ContinuousAvailability", "FaultTolerance"));
+        PersistentVolumeClaim there =
+                DiskVolumes.claim(with, A, with.spec().disks().getFirst());
+        World world = lowered("ContinuousAvailability").owns(there);
+
+        assertThat(asked(world, "orders-a-root"))
+                .isEqualTo(there.getSpec().getResources().getRequests());
+        assertThat(asked(world, "orders-b-root")).as("a new one").isNotEqualTo(asked(world, "orders-a-root"));
+        assertThat(asked(
+                        World.runningFaultTolerance()
+                                .owns(DiskVolumes.claim(
+                                        Machines.machine(),
+                                        A,
+                                        with.spec().disks().getFirst())),
+                        "orders-a-root"))
+                .as("grows with the level")
+                .isEqualTo(there.getSpec().getResources().getRequests());
+    }
+
+    private Map<String, Quantity> asked(World world, String claim) {
+        return of(plan(world), Action.Apply.class).stream()
+                .map(Action.Apply::desired)
+                .filter(PersistentVolumeClaim.class::isInstance)
+                .map(PersistentVolumeClaim.class::cast)
+                .filter(found -> found.getMetadata().getName().equals(claim))
+                .findFirst()
+                .orElseThrow()
+                .getSpec()
+                .getResources()
+                .getRequests();
     }
 
     private static List<String> configs(Plan plan) {

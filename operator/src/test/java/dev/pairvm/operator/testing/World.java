@@ -16,6 +16,7 @@ import dev.pairvm.operator.protectedvm.Memory;
 import dev.pairvm.operator.protectedvm.Observation;
 import dev.pairvm.operator.protectedvm.PodFact;
 import dev.pairvm.operator.runtime.pod.MirrorFact;
+import io.fabric8.kubernetes.api.model.HasMetadata;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -44,6 +45,7 @@ public final class World {
     private final List<ClaimFact> claims = new ArrayList<>();
     private final Map<CopyId, MirrorFact> mirrors = new HashMap<>();
     private final Set<String> strangers = new TreeSet<>();
+    private final Map<String, HasMetadata> owned = new HashMap<>();
     private final Map<Class<?>, String> refusals = new HashMap<>();
 
     /** Three nodes that work; no machine yet. */
@@ -227,6 +229,12 @@ public final class World {
         return this;
     }
 
+    /** An object of the machine exists. */
+    public World owns(HasMetadata object) {
+        owned.put(object.getKind() + "/" + object.getMetadata().getName(), object);
+        return this;
+    }
+
     /** A mirror refused the last order of this type. */
     public World refused(Class<? extends MirrorOrder> order, String why) {
         refusals.put(order, why);
@@ -251,7 +259,7 @@ public final class World {
                 claims,
                 mirrors,
                 nodes,
-                Map.of(),
+                owned,
                 Set.of(),
                 strangers,
                 Set.of(),
