@@ -65,8 +65,8 @@ sim: ready ## the pair protocol in the simulator: [SEEDS=5000] [FROM=1]
 	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest=SimulationTest -Dsurefire.failIfNoSpecifiedTests=false -Dsim.seeds=$(or $(SEEDS),5000) -Dsim.from=$(or $(FROM),1) $(ARGS)
 model: ready ## the pair protocol under the model checker at full bounds, with the mutations that it must catch
 	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest='*Model*' -Dmodel.full=true -Dsurefire.failIfNoSpecifiedTests=false $(ARGS)
-bench: image-tools ## measure beside others: SHAPE=disk|footprint|resync|kills [ARGS=...]
-	@[ -n "$(SHAPE)" ] || { echo "SHAPE is missing: make bench SHAPE=disk, footprint, resync or kills" >&2; exit 1; }
+bench: image-tools ## measure beside others: SHAPE=disk|footprint|resync|kills|ft [ARGS=...]
+	@[ -n "$(SHAPE)" ] || { echo "SHAPE is missing: make bench SHAPE=disk, footprint, resync, kills or ft" >&2; exit 1; }
 	$(JDK) e2e/bench/bench.sh $(SHAPE) $(ARGS)
 soak: image-tools ## kill a pair of mirrors in every way under a guest that remembers what was acknowledged: [MINUTES=10] [ARGS="--seed N"]
 	$(JDK) e2e/bench/bench.sh soak --minutes $(or $(MINUTES),10) $(ARGS)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench.sh disk|footprint|resync|kills|soak [OPTION...]: measures the mirror beside its peers, or kills a pair of mirrors for a while (../soak); see
+# bench.sh disk|footprint|resync|kills|ft|soak [OPTION...]: measures the mirror beside its peers, or kills a pair of mirrors for a while (../soak); see
 # README.md. Leaves nothing running and nothing mounted.
 set -euo pipefail
 BENCH=$(cd "$(dirname "$0")" && pwd)
@@ -11,17 +11,25 @@ CACHE=${PAIRVM_CACHE:-$HOME/.cache/pairvm}/images
 
 need_root "a name space for mounts and network"
 need python3 openssl unshare
-[ $# -gt 0 ] || die "say what to do: disk, footprint, resync, kills or soak"
+[ $# -gt 0 ] || die "say what to do: disk, footprint, resync, kills, ft or soak"
 program=$BENCH/bench.py
+tree=bench packages=$BENCH/packages
 if [ "$1" = soak ] || [ "$1" = kills ]; then
   need ip nsenter
   program=$BENCH/../soak/$1.py
   shift
+elif [ "$1" = ft ]; then
+  need ip nsenter
+  program=$BENCH/ft.py
+  tree=ft packages=$BENCH/ft.packages
+  shift
+  "$HERE/../guest/build.sh"
+  set -- --image "$CACHE/guest.img" --launcher "$HERE/qemu/pairvm-launch" "$@"
 fi
 "$HERE/build.sh" mirror
 mkdir -p "$CACHE/trees"
 REFRESH=
-tree=$(debian_tree bench trixie-backports "sh $HERE/finish.sh /dev/null" "$BENCH/packages")
+tree=$(debian_tree "$tree" trixie-backports "sh $HERE/finish.sh /dev/null" "$packages")
 
 # The mirror as it is in its image, same paths and all, beside the peers.
 if [ "$(cat "$tree/opt/pairvm/.key" 2> /dev/null)" != "$(cat "$CACHE/mirror.tar.key")" ]; then
