@@ -100,6 +100,7 @@ public final class MirrorMetrics {
             "peer_loop_age_seconds", "How long ago the peer's event loop had turned when it sent its last beacon");
     private final Gauge peerOldestIo = gauge(
             "peer_oldest_io_seconds", "How long the oldest I/O of the peer's disks had waited at its last beacon");
+    private final TwinMetrics twin = new TwinMetrics(registry);
     private final Gauge eventReaders = gauge("event_readers", "Readers of /v1/events");
 
     /** Registers the families; {@code info} is 1 from now. */
@@ -143,7 +144,7 @@ public final class MirrorMetrics {
         return text.toString();
     }
 
-    /** Takes over what a report says of role, epoch, copies, link and resync. */
+    /** Takes over what a report says of role, epoch, copies, link, resync and twin. */
     public void show(MirrorReport report) {
         setRole(report.role());
         epoch.set(report.epoch().value());
@@ -163,6 +164,7 @@ public final class MirrorMetrics {
                     report.resync().filter(resync -> resync.pace() == pace).isPresent();
             resyncPace.labels(pace.name()).set(now ? 1 : 0);
         }
+        report.twin().ifPresent(twin::show);
         for (MirrorReport.Disk disk : report.disks()) {
             toResync.labels(disk.name()).set(disk.bytesToResync());
         }

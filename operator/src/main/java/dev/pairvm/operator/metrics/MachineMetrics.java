@@ -16,6 +16,7 @@ public final class MachineMetrics {
     private static final String[] MACHINE = {"namespace", "machine"};
 
     private final Gauge level;
+    private final Gauge wanted;
     private final Gauge epoch;
     private final Gauge condition;
     private final Gauge copiesInSync;
@@ -26,6 +27,11 @@ public final class MachineMetrics {
         level = Gauge.build(
                         "pairvm_machine_effective_level",
                         "Protection that holds now: 0 none, 1 HighAvailability, 2 ContinuousAvailability, 3 FaultTolerance.")
+                .labelNames(MACHINE)
+                .register(registry);
+        wanted = Gauge.build(
+                        "pairvm_machine_wanted_level",
+                        "Protection that the spec asks for: 1 HighAvailability, 2 ContinuousAvailability, 3 FaultTolerance.")
                 .labelNames(MACHINE)
                 .register(registry);
         epoch = Gauge.build("pairvm_machine_epoch", "Epoch of the arbiter's record.")
@@ -53,6 +59,8 @@ public final class MachineMetrics {
                         levels == null
                                 ? EffectiveLevel.None.ordinal()
                                 : levels.effective().ordinal());
+        wanted.labels(namespace, machine)
+                .set(levels == null ? 0 : EffectiveLevel.of(levels.wanted()).ordinal());
         Long value = status.epoch();
         epoch.labels(namespace, machine).set(value == null ? 0 : value);
         copiesInSync.labels(namespace, machine).set(inSync);
@@ -82,6 +90,7 @@ public final class MachineMetrics {
     /** Drops a machine's series. */
     public void forget(String namespace, String machine) {
         level.remove(namespace, machine);
+        wanted.remove(namespace, machine);
         epoch.remove(namespace, machine);
         copiesInSync.remove(namespace, machine);
         identicalAsOf.remove(namespace, machine);
