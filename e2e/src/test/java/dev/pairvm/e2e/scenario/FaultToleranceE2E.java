@@ -50,6 +50,7 @@ class FaultToleranceE2E extends FtScenario {
                         "failed over to " + survivor,
                         Duration.ofSeconds(30),
                         status -> status.path("active").path("node").asText().equals(survivor));
+        logTransition();
         log.info("round {}: status says {}", round, machine().status().path("lastFailover"));
 
         world().startNode(lost);

@@ -133,6 +133,7 @@ class FaultToleranceSoakE2E extends FtScenario {
                 before,
                 clients().gaps(),
                 more);
+        logTransition();
         for (Tally tally : List.of(whole, byHit.computeIfAbsent(hit, h -> new Tally()))) {
             (isProtected ? tally.atRest : tally.recovering).add(gap);
             if (isProtected) {

@@ -199,7 +199,10 @@ abstract class FtScenario extends Scenario {
                     .as("frames of the old active after the new one's first")
                     .isEmpty();
             assertThat(frames.addressesOf(Manifest.MAC)).isEqualTo(Set.of(guestAddress()));
-            log.info("ports of the switch that the machine spoke at, in order: {}", frames.sendersOf(Manifest.MAC));
+            log.info(
+                    "ports of the switch that the machine spoke at, in order: {}; silent between them for {} ms",
+                    frames.sendersOf(Manifest.MAC),
+                    frames.silencesBetweenNodes(Manifest.MAC));
         } finally {
             Files.deleteIfExists(capture);
         }
@@ -219,6 +222,18 @@ abstract class FtScenario extends Scenario {
         times.startClock();
         Duration took = times.awaitNewActive(before, TAKE_OVER_LIMIT);
         log.info("another active is recorded {} ms later", took.toMillis());
+        logTransition();
+    }
+
+    /** Where the time of the last take-over went, by the mirror that took over. */
+    void logTransition() {
+        try {
+            log.info(
+                    "the active's mirror says {}",
+                    mirrors().report(machine().arbiter().active()).path("lastTransition"));
+        } catch (IOException | AssertionError e) {
+            log.info("the active's mirror says nothing of its take-over: {}", e.toString());
+        }
     }
 
     /** What the active's mirror says of its twin. */

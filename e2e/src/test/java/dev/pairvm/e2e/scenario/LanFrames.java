@@ -138,4 +138,20 @@ final class LanFrames {
         }
         return late;
     }
+
+    /** Between the last frame of this hardware address from one node and its first from the next, in milliseconds, in order. */
+    List<Long> silencesBetweenNodes(String mac) {
+        List<Long> silences = new ArrayList<>();
+        Frame before = null;
+        for (Frame frame : frames) {
+            if (!frame.source().equals(mac)) {
+                continue;
+            }
+            if (before != null && before.port() != frame.port()) {
+                silences.add((frame.micros() - before.micros()) / 1000);
+            }
+            before = frame;
+        }
+        return silences;
+    }
 }
