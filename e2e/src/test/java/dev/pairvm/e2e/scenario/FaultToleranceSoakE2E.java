@@ -104,6 +104,7 @@ class FaultToleranceSoakE2E extends FtScenario {
             Thread.sleep(random.nextInt(MOST_RECOVERY_MILLIS));
         }
         awaitHeard();
+        loadMemory();
         Pair pair = awaitPair();
         Machine.Arbiter before = machine().arbiter();
         boolean isRedundant = before.inSync().size() == 2;
@@ -143,6 +144,9 @@ class FaultToleranceSoakE2E extends FtScenario {
             }
         }
         assertThat(clients().faults()).as("what a guest may never send").isEmpty();
+        if (isProtected) {
+            assertMemoryIsRight();
+        }
         assertNothingLost();
     }
 

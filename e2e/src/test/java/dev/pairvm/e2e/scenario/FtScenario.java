@@ -79,9 +79,7 @@ abstract class FtScenario extends Scenario {
 
     /** From here on nothing may be noticed; what was before does not count any more. */
     final void rememberNow() {
-        // A guest that was restarted has forgotten it.
-        assertThat(guestSays("fill " + FILL_MIB)).isEqualTo("OK fill " + FILL_MIB);
-        assertThat(guestSays("dirty " + DIRTY_MIB_PER_S)).isEqualTo("OK dirty " + DIRTY_MIB_PER_S);
+        loadMemory();
         calm = new Calm(
                 clients().connectionsLost(),
                 clients().faults().size(),
@@ -90,6 +88,12 @@ abstract class FtScenario extends Scenario {
                 uptime());
         clients().mark();
         watcher().resetGap();
+    }
+
+    /** Pages that know what they hold, and change; a guest that was restarted has forgotten them. */
+    final void loadMemory() {
+        assertThat(guestSays("fill " + FILL_MIB)).isEqualTo("OK fill " + FILL_MIB);
+        assertThat(guestSays("dirty " + DIRTY_MIB_PER_S)).isEqualTo("OK dirty " + DIRTY_MIB_PER_S);
     }
 
     @AfterAll
@@ -170,7 +174,7 @@ abstract class FtScenario extends Scenario {
         assertNothingLost();
     }
 
-    private void assertMemoryIsRight() throws IOException {
+    void assertMemoryIsRight() throws IOException {
         assertThat(GuestControl.ask(guestAddress(), "memcheck", MEMORY_LIMIT))
                 .as("the guest's memory, page by page")
                 .startsWith("OK memory pages=" + FILL_MIB * 256 + " bad=0");
