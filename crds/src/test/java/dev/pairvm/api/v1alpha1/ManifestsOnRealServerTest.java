@@ -145,6 +145,11 @@ class ManifestsOnRealServerTest {
                         "spec.template.spec.domain.devices.gpus", "spec.template.spec.domain.devices.disks[1].cache");
     }
 
+    @Test
+    void theExampleForARepositoryIsAccepted() throws IOException {
+        apply(Files.readString(Path.of("../docs/gitops/orders.yaml")));
+    }
+
     private static List<String> causes(KubernetesClientException refusal) {
         if (refusal.getStatus().getDetails() == null) {
             return List.of();
