@@ -3,6 +3,7 @@ package dev.pairvm.operator.protectedvm;
 import dev.pairvm.api.mirror.ArbiterRecord;
 import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorOrder;
+import dev.pairvm.api.v1alpha1.Level;
 import dev.pairvm.operator.desired.ArbiterProvision;
 import dev.pairvm.operator.desired.Installation;
 import dev.pairvm.operator.desired.PodBlueprint;
@@ -89,6 +90,9 @@ final class PodPlanner {
     private boolean fits(PodFact pod) {
         if (needsGuest(pod.copy())) {
             return pod.runner();
+        }
+        if (seen.machine().spec().level() == Level.FaultTolerance && pod.kind() == PodShape.Kind.TWIN) {
+            return true; // also where a twin can not be: that may pass, and the level asks for the memory
         }
         PodShape.Kind wanted = wanted(pod.copy());
         return pod.kind() == wanted || wanted == PodShape.Kind.TWIN && TwinSupport.standsIn(seen, pod);

@@ -58,6 +58,9 @@ record TwinWish(boolean on, Optional<Plan.Doing> held) {
                 .filter(MirrorReport.Twin::wished)
                 .isPresent();
         TwinSupport support = new TwinSupport(seen);
-        return wished ? support.lasting() : support.obstacle();
+        if (!wished) {
+            return support.obstacle();
+        }
+        return TwinSupport.state(seen) == MirrorReport.TwinState.RUNNING ? Optional.empty() : support.lasting();
     }
 }

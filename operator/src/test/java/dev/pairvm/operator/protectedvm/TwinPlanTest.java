@@ -288,6 +288,21 @@ class TwinPlanTest {
         assertThat(orders(world)).isEmpty();
     }
 
+    /** Labels of nodes come and go with what puts them there. */
+    @Test
+    void whatIsLearntOfTheHostsLaterEndsNoTwinThatRunsAndReplacesNoPod() {
+        World world = World.runningFaultTolerance()
+                .labels("n1", Map.of("feature.node.kubernetes.io/cpu-model.id", "85"))
+                .labels("n2", Map.of("feature.node.kubernetes.io/cpu-model.id", "63"));
+        assertThat(orders(world)).isEmpty();
+
+        world.says(active(Reports.twin(true, TwinState.STARTING, "")));
+        assertThat(orders(world)).containsExactly(set(false));
+        world.says(active(Reports.twin(false, TwinState.NONE, "")));
+        assertThat(plan(world).actions())
+                .noneMatch(action -> action instanceof Action.DeletePod || action instanceof Action.SendOrder);
+    }
+
     @Test
     void aDrainMovesTheGuestAsAlways() {
         World world = World.runningFaultTolerance().node("n1", NodeFact.Health.READY, false);
