@@ -16,7 +16,14 @@ final class ArbiterTrouble {
             case ARBITER_ROLLBACK ->
                 "The arbiter record was restored from an older state (" + why
                         + "); this side neither starts nor promotes. Decide which copy is right and set the epoch above both.";
-            case DISK_LOST, FOREIGN_DISK, DISK_FAILED, PEER_NOT_USABLE, SUSPENDED, PEER_SLOW, DISK_NOT_GROWN -> why;
+            case DISK_LOST,
+                    FOREIGN_DISK,
+                    DISK_FAILED,
+                    PEER_NOT_USABLE,
+                    SUSPENDED,
+                    PEER_SLOW,
+                    DISK_NOT_GROWN,
+                    TWIN_FAILED -> why;
         };
     }
 }

@@ -34,7 +34,13 @@ final class CasDesk {
         HAND_OVER,
         /** The active's own copy leaves the in-sync set; it stays the active and serves from its peer. */
         WITHOUT_DISK,
-        FAIL_OVER
+        FAIL_OVER,
+        /** The in-sync peer's twin may take over as it is (level 3). */
+        RECORD_TWIN,
+        /** It may not any more. */
+        WITHDRAW_TWIN,
+        /** The in-sync peer becomes the active with its twin as the guest, which this side has lost or stopped (level 3). */
+        HAND_TO_TWIN
     }
 
     /** Hears what the arbiter says. */
@@ -229,10 +235,13 @@ final class CasDesk {
         }
         if (attempt == null) {
             String nonce = Long.toHexString(config.life()) + "-" + ++nonces;
+            // Whoever changes anything else ends the twin with it: see Twin.
+            ArbiterRecord.Mode mode = now.kind() == Kind.RECORD_TWIN || now.kind() == Kind.HAND_TO_TWIN
+                    ? ArbiterRecord.Mode.FT
+                    : ArbiterRecord.Mode.HA;
             attempt = new Attempt(
                     now.kind(),
-                    new ArbiterRecord(
-                            base.epoch().next(), now.active(), now.inSync(), base.mode(), nonce, base.addresses()));
+                    new ArbiterRecord(base.epoch().next(), now.active(), now.inSync(), mode, nonce, base.addresses()));
             open.add(attempt);
             others = null;
         }

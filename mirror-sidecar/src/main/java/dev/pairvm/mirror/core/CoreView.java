@@ -20,6 +20,8 @@ import java.util.OptionalLong;
  * @param resync the resync under way
  * @param heldRequests guest requests that wait for leave or for acknowledgements
  * @param verify the verification that runs, or the last one of this life
+ * @param twin how far level 3 is, {@link TwinStage#NONE} where this side does not lead
+ * @param uncommitted whether what a twin wrote before it took over here is not in this copy's image yet
  */
 public record CoreView(
         Role role,
@@ -32,7 +34,9 @@ public record CoreView(
         List<Disk> disks,
         Optional<Resyncing> resync,
         int heldRequests,
-        Optional<VerifyRun> verify) {
+        Optional<VerifyRun> verify,
+        TwinStage twin,
+        boolean uncommitted) {
 
     /**
      * The peer.

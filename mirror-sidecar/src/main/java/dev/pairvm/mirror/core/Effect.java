@@ -186,7 +186,12 @@ public sealed interface Effect {
         /** The active was lost and this side won the promotion. */
         PROMOTED,
         /** The guest was handed over: continue the migrated guest, do not boot. */
-        HANDED_OVER
+        HANDED_OVER,
+        /**
+         * As PROMOTED, and the record says that this side's twin may go on in the active's place (level 3). Boot if there is no twin, or not
+         * a whole one: that is as right.
+         */
+        TAKEN_OVER
     }
 
     /** In a hand-over that did not take place: let the guest go on here (migrate_cancel, cont). */
@@ -197,6 +202,24 @@ public sealed interface Effect {
 
     /** Begin the hand-over: move the guest to the peer, pause it, let I/O drain, report GuestDrained (or HandOverAbandoned). */
     record BeginHandOver(CopyId to) implements Effect {}
+
+    /**
+     * Level 3: bring this side's guest and a QEMU on the in-sync peer together as twins (QEMU's COLO), while the guest runs. From before
+     * the first checkpoint no packet of the guest leaves that the twin can not say. Answer: TwinRuns, or TwinEnded with the reason.
+     */
+    record BeginTwin(CopyId to) implements Effect {}
+
+    /**
+     * The record says that nobody takes over from the twin: let the guest's packets go freely, end the twin, or the attempt to begin
+     * one. Idempotent.
+     */
+    record EndTwin() implements Effect {}
+
+    /**
+     * At the standby: the lead is gone. What of its writes is on its way through the twin's QEMU counts for nothing, for none of it is
+     * acknowledged; each is answered as if it had ended, and the way is cut, so that a QEMU that stands still holds up nobody.
+     */
+    record CutTwin() implements Effect {}
 
     // -----------------------------------------------------------------------------------------------------------
     // reports

@@ -15,6 +15,8 @@ final class Election {
     private final Standing at;
     /** The record that a promotion was last asked from listed nobody but this side. */
     private boolean soleBefore;
+    /** What it said of the twin. */
+    private ArbiterRecord.Mode modeBefore = ArbiterRecord.Mode.HA;
 
     Election(Side side, Standing at) {
         this.side = side;
@@ -41,17 +43,17 @@ final class Election {
             case PROMOTE -> {
                 ProtocolBugException.check(leading == null, "a lead is not promoted", arbiter.epoch());
                 at.candidacy.asked();
-                at.lead = new Lead(side, Effect.StartCause.PROMOTED, soleBefore);
+                at.lead = new Lead(side, promotedFrom(modeBefore), soleBefore, at.twinWished);
                 at.lead.won(kind, arbiter);
             }
-            case START, SHRINK, GROW, KEEP, WITHOUT_DISK -> {
+            case START, SHRINK, GROW, KEEP, WITHOUT_DISK, RECORD_TWIN, WITHDRAW_TWIN -> {
                 if (leading == null) {
                     throw new ProtocolBugException("only a lead starts, shrinks or grows [" + arbiter.epoch() + "]");
                 }
                 leading.won(kind, arbiter);
                 leading.followed().leaving().endIfUnlisted();
             }
-            case HAND_OVER, FAIL_OVER -> {
+            case HAND_OVER, FAIL_OVER, HAND_TO_TWIN -> {
                 if (leading == null) {
                     throw new ProtocolBugException("only a lead hands over [" + arbiter.epoch() + "]");
                 }
@@ -62,7 +64,7 @@ final class Election {
                             new Message.HandedOver(
                                     arbiter.epoch().value(), link.session(), kind == CasDesk.Kind.HAND_OVER));
                 }
-                if (kind == CasDesk.Kind.HAND_OVER) {
+                if (kind == CasDesk.Kind.HAND_OVER || leading.twin().ordered()) {
                     side.out.emit(new Effect.OrderEnded(Effect.Order.HAND_OVER, ""));
                 }
                 at.copyFailed |= leading.diskFailed();
@@ -73,6 +75,13 @@ final class Election {
             }
         }
         side.publish();
+    }
+
+    /** Only the record says whether the twin may be taken over; what this side knows of its own twin does not. */
+    private Effect.StartCause promotedFrom(ArbiterRecord.Mode mode) {
+        return mode == ArbiterRecord.Mode.FT || !side.rules.takesOverOnlyWhenRecorded()
+                ? Effect.StartCause.TAKEN_OVER
+                : Effect.StartCause.PROMOTED;
     }
 
     void observed(ArbiterRecord arbiter, boolean moved, long readToken) {
@@ -126,7 +135,7 @@ final class Election {
         if (arbiter != null
                 && side.state() == CopyState.IN_SYNC
                 && !arbiter.inSync().contains(side.self())) {
-            side.superblock.change(durable -> durable.withState(CopyState.STALE), () -> {});
+            side.outdate(() -> {});
         }
     }
 
@@ -146,13 +155,16 @@ final class Election {
             startIfPossible();
             return;
         }
-        if (!side.guest.dead()) {
+        boolean twinCounts =
+                arbiter.mode() == ArbiterRecord.Mode.FT && arbiter.inSync().contains(side.self());
+        if (!side.guest.dead() || side.guest.twin() && !twinCounts && side.rules.takesOverOnlyWhenRecorded()) {
             side.guest.kill();
         }
         outdateIfUnlisted();
         boolean listed = arbiter.inSync().contains(side.self()) || !side.rules.promotesOnlyInSync();
         if (mayStand() && listed && at.candidacy.mayDecideOn(readToken)) {
             soleBefore = sole(arbiter);
+            modeBefore = arbiter.mode();
             side.desk.wish(CasDesk.Kind.PROMOTE, side.self(), new TreeSet<>(List.of(side.self())));
         } else if (at.candidacy.due()) {
             at.candidacy.asked();
@@ -171,8 +183,17 @@ final class Election {
             format();
         } else if (side.state() == CopyState.IN_SYNC && listed) {
             boolean clean = at.handedOverEpoch == arbiter.epoch().value();
-            Lead starting =
-                    new Lead(side, clean ? Effect.StartCause.HANDED_OVER : Effect.StartCause.STARTED, sole(arbiter));
+            // Only HAND_TO_TWIN makes such a record: this side's copy has had every write until then, so its own log
+            // and the
+            // other's name all that differs.
+            boolean twin = arbiter.mode() == ArbiterRecord.Mode.FT && sole(arbiter);
+            Lead starting = new Lead(
+                    side,
+                    clean
+                            ? Effect.StartCause.HANDED_OVER
+                            : twin ? Effect.StartCause.TAKEN_OVER : Effect.StartCause.STARTED,
+                    sole(arbiter) && !twin,
+                    at.twinWished);
             if (clean) {
                 starting.followed()
                         .joining()
@@ -234,7 +255,7 @@ final class Election {
             // These are wished again by the tick, or by the read, if what they need is still so.
             // A shrink may have been wished to settle a hand-over whose peer was lost; that is dead with it.
             case SHRINK -> at.ifLeading(l -> l.handOver().again());
-            case GROW, KEEP, PROMOTE -> {}
+            case GROW, KEEP, PROMOTE, RECORD_TWIN, WITHDRAW_TWIN, HAND_TO_TWIN -> {}
         }
     }
 
@@ -250,7 +271,11 @@ final class Election {
                 at.ifLeading(l -> l.handOver().lost("the arbiter can not be reached"));
             }
             case SHRINK -> at.ifLeading(Lead::forgetNeedlessShrink);
-            case START, WITHOUT_DISK, FAIL_OVER -> {}
+            case HAND_TO_TWIN -> {
+                side.desk.withdraw();
+                at.ifLeading(l -> l.twin().notHandedOver("the arbiter can not be reached"));
+            }
+            case START, WITHOUT_DISK, FAIL_OVER, RECORD_TWIN, WITHDRAW_TWIN -> {}
         }
         at.ifLeading(Lead::serveIfAllowed);
     }

@@ -224,4 +224,33 @@ public sealed interface Event {
      * @param bytes the size wished for, a positive multiple of 512
      */
     record GrowRequested(int disk, long bytes) implements Event {}
+    /** The wish that the guest have a twin on the in-sync peer (level 3), or no more. */
+    record TwinWished(boolean on) implements Event {}
+
+    /** At the standby: a QEMU waits for the active's guest as its twin, or runs as one. */
+    record TwinArrived() implements Event {}
+
+    /**
+     * Answers {@link Effect.BeginTwin}: the two QEMUs run as twins, their first checkpoint is made, and from before it on the guest's
+     * packets leave only when the twin can say the same.
+     */
+    record TwinRuns() implements Event {}
+
+    /** The twin ended by itself, or could not be begun. The guest's packets stay held back until {@link Effect.EndTwin}. */
+    record TwinEnded(String why) implements Event {}
+
+    /** QEMU ended by itself: the guest is not here any more. No other QEMU is started as the guest while a twin may be taken over. */
+    record GuestDied() implements Event {}
+
+    /** At the standby: no QEMU is a twin here any more, or about to be one. */
+    record TwinGone() implements Event {}
+
+    /**
+     * This copy's image lacks acknowledged writes, which lie in the overlays of a twin that took over in an earlier life of this mirror.
+     * Right after {@link Started}.
+     */
+    record OverlaysFound() implements Event {}
+
+    /** It has them all, or there was nothing to commit: after a start by {@link Effect.StartCause#TAKEN_OVER}, or {@link OverlaysFound}. */
+    record OverlaysCommitted() implements Event {}
 }

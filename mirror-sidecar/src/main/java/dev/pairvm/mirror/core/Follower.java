@@ -1,5 +1,6 @@
 package dev.pairvm.mirror.core;
 
+import dev.pairvm.api.mirror.ArbiterRecord;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -29,6 +30,7 @@ final class Follower {
     private int flushesLeft;
     private int reads;
     private boolean ended;
+    private ArbiterRecord.Mode mode = ArbiterRecord.Mode.HA;
 
     Follower(Side side, Link link, long epoch) {
         this.side = side;
@@ -39,6 +41,11 @@ final class Follower {
 
     long epoch() {
         return epoch;
+    }
+
+    /** Whether this side's twin may take over, as far as the lead has said. */
+    boolean twinRecorded() {
+        return mode == ArbiterRecord.Mode.FT;
     }
 
     /** Late answers of the store are only counted. */
@@ -171,6 +178,7 @@ final class Follower {
     void epochChanged(Link from, Message.EpochChanged m) {
         if (from == link && m.session() == session && m.epoch() > epoch) {
             epoch = m.epoch();
+            mode = m.arbiter().mode();
             side.superblock.change(durable -> durable.seen(m.arbiter().epoch()), () -> {});
             side.problems.clear(Problem.Kind.ARBITER_ROLLBACK);
             if (m.arbiter().inSync().contains(side.self())) {
@@ -243,7 +251,7 @@ final class Follower {
     }
 
     private void becomeStale() {
-        side.superblock.change(durable -> durable.withState(CopyState.STALE), () -> {
+        side.outdate(() -> {
             if (!ended) {
                 side.send(link, new Message.Outdated(epoch, session));
                 side.publish();

@@ -33,18 +33,27 @@ final class Following {
     void loseLead(Link link, boolean processEnded) {
         Follower following = at.follower;
         if (following != null && following.link == link) {
-            following.end();
-            at.follower = null;
-            at.candidacy.lost(processEnded);
+            leave(following);
+            // A twin goes on at once, as it is: waiting for the lead's process to return would be the longer
+            // interruption.
+            at.candidacy.lost(processEnded && !following.twinRecorded());
             side.publish();
+        }
+    }
+
+    /** Safety: nothing that the lead sent may be waited for, nor reach the disk, once another decides what the disk holds. */
+    private void leave(Follower following) {
+        following.end();
+        at.follower = null;
+        if (side.guest.twin()) {
+            side.out.emit(new Effect.CutTwin());
         }
     }
 
     void handedOver(Link link, Message.HandedOver m) {
         Follower following = at.follower;
         if (following != null && following.link == link && m.session() == link.session()) {
-            following.end();
-            at.follower = null;
+            leave(following);
             at.candidacy.lost(true);
             at.handedOverEpoch = m.clean() ? m.epoch() : -1;
             side.desk.readAfresh();
@@ -63,8 +72,7 @@ final class Following {
         }
         Follower before = at.follower;
         if (before != null) {
-            before.end();
-            at.follower = null;
+            leave(before);
             at.candidacy.lost(false);
         }
         attach = m;
@@ -106,7 +114,7 @@ final class Following {
         if (wanted == null || from == null || persisting || !side.localWrites.none()) {
             return;
         }
-        if (!side.guest.dead()) {
+        if (!side.guest.clear()) {
             side.guest.kill();
             return;
         }

@@ -111,6 +111,9 @@ final class Growth {
         if (!lead.settled() || lead.followed().attaching() || lead.handOver().underWay()) {
             return;
         }
+        if (lead.twin().stage() != TwinStage.NONE) {
+            return; // a twin's QEMU has the disks open as they are; it ends for a growth, and begins again after it
+        }
         Link link = lead.attachedLink();
         if (link == null && !lead.alone()) {
             end("the copy in sync with this one went away meanwhile");

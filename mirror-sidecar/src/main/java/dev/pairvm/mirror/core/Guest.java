@@ -6,6 +6,10 @@ final class Guest {
     private boolean mayRun;
     private boolean frozen;
     private boolean killing;
+    /** A twin of the active's guest is here, or on its way here (level 3). */
+    private boolean twin;
+    /** A twin took over here, and what it wrote before is not in this copy's image yet. */
+    private boolean uncommitted;
 
     Guest(Outbox out) {
         this.out = out;
@@ -25,6 +29,8 @@ final class Guest {
         }
         if (first) {
             mayRun = true;
+            twin = false;
+            uncommitted |= cause == Effect.StartCause.TAKEN_OVER;
             out.emit(new Effect.StartGuest(epoch, cause));
         }
     }
@@ -39,7 +45,7 @@ final class Guest {
     /** It must not run here any more. */
     void kill() {
         out.emit(new Effect.CloseGate());
-        if (mayRun && !killing) {
+        if ((mayRun || twin) && !killing) {
             killing = true;
             out.emit(new Effect.KillGuest());
         }
@@ -50,7 +56,34 @@ final class Guest {
             killing = false;
             mayRun = false;
             frozen = false;
+            twin = false;
         }
+    }
+
+    void twinArrived() {
+        twin = true;
+    }
+
+    void twinGone() {
+        twin = false;
+    }
+
+    boolean twin() {
+        return twin;
+    }
+
+    void overlays(boolean found) {
+        uncommitted = found;
+    }
+
+    /** Whether another copy would lack acknowledged writes, though it had all of this one's image. */
+    boolean uncommitted() {
+        return uncommitted;
+    }
+
+    /** Whether neither a guest nor a twin of one is here: what an earlier session left must be gone before the next. */
+    boolean clear() {
+        return !mayRun && !twin;
     }
 
     /** Whether no guest of this side can run: only then may its disk be written by another. */

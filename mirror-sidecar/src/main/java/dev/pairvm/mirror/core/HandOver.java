@@ -42,7 +42,9 @@ final class HandOver {
 
     void request(CopyId target) {
         String refusal = refusal(target);
-        if (!refusal.isEmpty()) {
+        if (refusal.isEmpty() && lead.twin().stage() == TwinStage.RUNNING) {
+            lead.twin().handOver();
+        } else if (!refusal.isEmpty()) {
             side.out.emit(new Effect.OrderEnded(Effect.Order.HAND_OVER, refusal));
         } else if (stage == Stage.NONE) {
             stage = Stage.MOVING;
@@ -66,6 +68,9 @@ final class HandOver {
         if (lead.growth().underWay() || link.larger(side.sizes)) {
             // Who led with a larger disk than the other has could not keep it in sync.
             return "a disk is growing: it is larger on one side than on the other";
+        }
+        if (lead.twin().stage() != TwinStage.NONE && lead.twin().stage() != TwinStage.RUNNING) {
+            return "the guest's twin is just beginning or ending; ask again";
         }
         return side.desk.inDoubt() ? "a change of the arbiter record is in doubt" : "";
     }

@@ -136,6 +136,7 @@ final class Joining {
                 && side.desk.wished() == null
                 && side.desk.mayAsk()
                 && !lead.known().inSync().contains(from.peer)
+                && (!side.guest.uncommitted() || !side.rules.growsOnlyWhenCommitted())
                 && followed.lease().holds()) {
             completed();
             lead.wishGrow(from.peer);

@@ -23,6 +23,7 @@ final class Lead {
     private final Verify verify;
     private final OwnDisk disk;
     private final Growth growth;
+    private final Twin twin;
     /**
      * The others were out before this side led. If its own superblock does not know of that, it was a standby whose active served from it
      * without a disk: no log and no bitmap names what that active's copy has missed, so nobody is filled by halves.
@@ -48,8 +49,9 @@ final class Lead {
      * A lead that still has to be elected.
      *
      * @param apart the record that it is elected from lists nobody but this side
+     * @param twinWished whether the guest shall have a twin on the peer (level 3)
      */
-    Lead(Side side, Effect.StartCause cause, boolean apart) {
+    Lead(Side side, Effect.StartCause cause, boolean apart, boolean twinWished) {
         this.side = side;
         this.cause = cause;
         this.apart = apart;
@@ -60,6 +62,7 @@ final class Lead {
         this.disk = new OwnDisk(side, this);
         this.verify = new Verify(side, this);
         this.growth = new Growth(side, this);
+        this.twin = new Twin(side, this, twinWished);
         this.lineage = side.superblock.durable().lineage();
         for (DirtyMask mask : side.foundDirty) {
             if (lineage.base() != 0) {
@@ -99,13 +102,14 @@ final class Lead {
             case START -> settle(alone() ? this::outdatePeers : () -> {}, this::recover);
             case PROMOTE, SHRINK -> shrunk();
             case GROW -> grown(arbiter);
-            case KEEP -> {
+            case KEEP, RECORD_TWIN, WITHDRAW_TWIN -> {
                 followed.tell(arbiter);
                 settle(() -> {}, this::serveIfAllowed);
             }
             case WITHOUT_DISK -> servesFromPeer(arbiter);
-            case HAND_OVER, FAIL_OVER -> throw new ProtocolBugException("handed over leads no more");
+            case HAND_OVER, FAIL_OVER, HAND_TO_TWIN -> throw new ProtocolBugException("handed over leads no more");
         }
+        twin.recorded(arbiter);
         disk.won();
         side.publish();
     }
@@ -310,6 +314,10 @@ final class Lead {
         }
     }
 
+    Twin twin() {
+        return twin;
+    }
+
     @Nullable
     Link attachedLink() {
         return followed.attachedLink();
@@ -348,6 +356,7 @@ final class Lead {
                 || disk.failed() && !disk.out()
                 || over
                 || handOver.deciding()
+                || twin.deciding()
                 || !hasLeave()
                 || !quiesced()) {
             return;
@@ -427,6 +436,7 @@ final class Lead {
         }
         serveIfAllowed();
         verify.tick();
+        twin.tick();
     }
 
     /** Asks the arbiter to go on without the others. */

@@ -88,7 +88,9 @@ public final class PairCore {
                             .toList(),
                     Optional.empty(),
                     0,
-                    Optional.empty());
+                    Optional.empty(),
+                    TwinStage.NONE,
+                    false);
         }
         return here.view();
     }

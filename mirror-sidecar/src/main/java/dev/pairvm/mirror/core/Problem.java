@@ -33,7 +33,9 @@ public record Problem(Kind kind, String message, Map<String, String> facts) {
         /** The peer was dropped because its acknowledgements were late. */
         PEER_SLOW,
         /** A disk was to grow, and a copy's volume can not hold it. */
-        DISK_NOT_GROWN
+        DISK_NOT_GROWN,
+        /** The guest's twin ended by itself or could not be begun (level 3); the machine is at level 2 meanwhile. */
+        TWIN_FAILED
     }
 
     /** Copies the facts. */

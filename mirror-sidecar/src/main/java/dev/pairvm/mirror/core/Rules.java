@@ -111,4 +111,19 @@ class Rules {
     boolean comparesReturningLog() {
         return true;
     }
+
+    /** The guest speaks freely only when the record is known not to let its twin take over. */
+    boolean withdrawsTwinFirst() {
+        return true;
+    }
+
+    /** Nobody is listed in sync while acknowledged writes are in overlays that the image does not have yet. */
+    boolean growsOnlyWhenCommitted() {
+        return true;
+    }
+
+    /** A twin takes over only when the record says so. */
+    boolean takesOverOnlyWhenRecorded() {
+        return true;
+    }
 }

@@ -32,6 +32,8 @@ final class Side {
     Optional<VerifyRun> lastVerify = Optional.empty();
 
     private boolean diskFailed;
+    /** How many changes to STALE are on their way to the disk. */
+    private int outdating;
 
     Side(CoreConfig config, Outbox out, Rules rules, Event.Started started, CasDesk.Listener listener) {
         this.config = config;
@@ -66,9 +68,25 @@ final class Side {
         return config.self();
     }
 
-    /** What this copy is worth: its durable state, or FAILED from the moment its device failed, for that can often not be written. */
+    /**
+     * What this copy is worth: its durable state, or FAILED from the moment its device failed, for that can often not be written; or STALE
+     * from the moment that it shall be, for a copy that became the active meanwhile would find itself worth nothing.
+     */
     CopyState state() {
-        return diskFailed ? CopyState.FAILED : superblock.durable().state();
+        CopyState durable = superblock.durable().state();
+        if (diskFailed) {
+            return CopyState.FAILED;
+        }
+        return outdating > 0 && durable == CopyState.IN_SYNC ? CopyState.STALE : durable;
+    }
+
+    /** This copy has missed something, or may have; {@code then} runs when it durably says so. */
+    void outdate(Runnable then) {
+        outdating++;
+        superblock.change(durable -> durable.withState(CopyState.STALE), () -> {
+            outdating--;
+            then.run();
+        });
     }
 
     /** This copy is out, for the rest of its days if the device still takes that down, else for this life. */

@@ -30,6 +30,9 @@ final class Standing implements CasDesk.Listener {
     /** This copy may be neither led from, followed with, nor promoted, in this life. */
     boolean copyFailed;
 
+    /** The guest shall have a twin on the peer (level 3), whoever leads. */
+    boolean twinWished;
+
     boolean stopping;
     boolean halted;
     private final Set<Long> stopFlushes = new HashSet<>();
@@ -169,6 +172,23 @@ final class Standing implements CasDesk.Listener {
                 } else {
                     leading.growth().request(order);
                 }
+            }
+            case Event.TwinWished wish -> {
+                twinWished = wish.on();
+                ifLeading(l -> l.twin().wish(wish.on()));
+            }
+            case Event.TwinArrived arrived -> side.guest.twinArrived();
+            case Event.TwinRuns runs -> ifLeading(l -> l.twin().runs());
+            case Event.TwinEnded ended -> ifLeading(l -> l.twin().ended(ended.why()));
+            case Event.GuestDied died -> ifLeading(l -> l.twin().guestDied());
+            case Event.TwinGone gone -> {
+                side.guest.twinGone();
+                following.attachIfReady();
+            }
+            case Event.OverlaysFound found -> side.guest.overlays(true);
+            case Event.OverlaysCommitted committed -> {
+                side.guest.overlays(false);
+                ifLeading(l -> l.followed().joining().growIfPossible());
             }
         }
         ifLeading(l -> l.followed().joining().goOn());

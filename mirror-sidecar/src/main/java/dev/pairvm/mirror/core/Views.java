@@ -30,7 +30,9 @@ final class Views {
                 lead.map(leading -> leading.followed().joining().resync())
                         .map(resync -> new CoreView.Resyncing(resync.pace(), resync.secondsLeft())),
                 lead.map(leading -> leading.io().inFlight()).orElse(0) + side.held.size(),
-                lead.flatMap(leading -> leading.verify().running()).or(() -> side.lastVerify));
+                lead.flatMap(leading -> leading.verify().running()).or(() -> side.lastVerify),
+                lead.map(leading -> leading.twin().stage()).orElse(TwinStage.NONE),
+                side.guest.uncommitted());
     }
 
     private static List<CoreView.Disk> disks(Side side, Optional<Lead> lead) {

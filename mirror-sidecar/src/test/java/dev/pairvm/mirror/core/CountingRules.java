@@ -27,7 +27,10 @@ public final class CountingRules extends Rules {
         SEALS_BEFORE_GROW,
         COMPARES_RETURNING_LOG,
         GROWS_FOLLOWER_FIRST,
-        FILLS_TO_OWN_SIZE
+        FILLS_TO_OWN_SIZE,
+        WITHDRAWS_TWIN_FIRST,
+        TAKES_OVER_ONLY_WHEN_RECORDED,
+        GROWS_ONLY_WHEN_COMMITTED
     }
 
     private final long[] asked = new long[Rule.values().length];
@@ -154,5 +157,20 @@ public final class CountingRules extends Rules {
     @Override
     boolean comparesReturningLog() {
         return yes(Rule.COMPARES_RETURNING_LOG);
+    }
+
+    @Override
+    boolean withdrawsTwinFirst() {
+        return yes(Rule.WITHDRAWS_TWIN_FIRST);
+    }
+
+    @Override
+    boolean growsOnlyWhenCommitted() {
+        return yes(Rule.GROWS_ONLY_WHEN_COMMITTED);
+    }
+
+    @Override
+    boolean takesOverOnlyWhenRecorded() {
+        return yes(Rule.TAKES_OVER_ONLY_WHEN_RECORDED);
     }
 }

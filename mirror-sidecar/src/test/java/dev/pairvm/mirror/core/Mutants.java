@@ -39,6 +39,24 @@ public enum Mutants {
             return false;
         }
     }),
+    GROW_BEFORE_THE_OVERLAYS_ARE_COMMITTED(new Rules() {
+        @Override
+        boolean growsOnlyWhenCommitted() {
+            return false;
+        }
+    }),
+    SPEAK_BEFORE_THE_TWIN_IS_WITHDRAWN(new Rules() {
+        @Override
+        boolean withdrawsTwinFirst() {
+            return false;
+        }
+    }),
+    TAKE_OVER_FROM_A_TWIN_NOT_RECORDED(new Rules() {
+        @Override
+        boolean takesOverOnlyWhenRecorded() {
+            return false;
+        }
+    }),
     PROMOTE_A_COPY_NOT_IN_SYNC(new Rules() {
         @Override
         boolean promotesOnlyInSync() {

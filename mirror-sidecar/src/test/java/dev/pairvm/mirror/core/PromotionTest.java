@@ -24,6 +24,19 @@ class PromotionTest {
         assertThat(standby.last(Effect.RenewGate.class).untilNanos()).isEqualTo(Effect.RenewGate.ALONE);
     }
 
+    /** Its change to STALE is still on its way to a slow device when a late change of the record lists it: it would lead, and then be worth nothing. */
+    @Test
+    void aCopyThatIsBecomingStaleIsNotPromoted() {
+        Bench standby = Bench.standby();
+        standby.passWithPeer(200).on(new Event.LinkDown(Bench.A, Cause.LOST)).pass(575);
+        standby.storeKeepsStill = true;
+        standby.reads(Bench.arbiter(10, Bench.A, Bench.A), "v10");
+        assertThat(standby.last(Effect.PersistSuperblock.class).superblock().state())
+                .isEqualTo(CopyState.STALE);
+        standby.pass(100).reads(Bench.arbiter(11, Bench.A, Bench.A, Bench.B), "v11");
+        assertThat(standby.has(Effect.CasArbiter.class)).isFalse();
+    }
+
     @Test
     void silenceAloneEndsTheSessionToo() {
         Bench standby = Bench.standby();

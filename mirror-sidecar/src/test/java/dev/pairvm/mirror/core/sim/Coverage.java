@@ -71,6 +71,9 @@ final class Coverage {
         return kind.getEnclosingClass().getSimpleName() + "." + kind.getSimpleName();
     }
 
+    /** Met in some runs only: the disks are too small for a resync to last until its pace is at the floor. ResyncPaceTest goes there. */
+    private static final Set<String> BY_LUCK = Set.of("Branch." + World.Branch.RESYNC_AT_FLOOR);
+
     Set<String> missed() {
         Set<String> missed = new TreeSet<>();
         for (Class<?> family : List.of(Effect.class, Event.class, Message.class)) {
@@ -79,6 +82,7 @@ final class Coverage {
         missed.removeAll(kinds.keySet());
         lacking(Fault.values(), faults, missed);
         lacking(World.Branch.values(), branches, missed);
+        missed.removeAll(BY_LUCK);
         lacking(CountingRules.Rule.values(), rules, missed);
         for (Problem.Kind kind : Problem.Kind.values()) {
             if (!ELSEWHERE.contains(kind) && !reasons.containsKey("problem: " + kind)) {

@@ -32,6 +32,8 @@ enum Fault {
     /** Somebody raises the epoch by hand, which no mirror asked for. */
     RECORD_EDITED(4),
     HAND_OVER_ORDER(1),
+    /** Level 3 is switched on or off. */
+    LEVEL_CHANGED(2),
     LEAVE_ORDER(2),
     VERIFY_ORDER(2),
     /** A few cells of one copy change by themselves, and no error says so. */

@@ -156,6 +156,7 @@ final class Faults {
             }
             case RECORD_EDITED -> sim.arbiter.edit();
             case ADDRESS_LINE -> sim.arbiter.addressLine(node.copy);
+            case LEVEL_CHANGED -> sim.wishTwin(!sim.twinWished);
             case HAND_OVER_ORDER -> {
                 return order(node, new Event.HandOverRequested(sim.another(node).copy));
             }
@@ -195,6 +196,7 @@ final class Faults {
     private boolean crashNode(SimNode node, boolean blank) {
         boolean spare = !sim.arbiter.stored.active().equals(node.copy)
                 && sim.arbiter.stored.inSync().size() == 2
+                && !sim.arbiter.mayBecomeSole(node.copy)
                 && sim.diskFaults.good(sim.node(sim.arbiter.stored.active()));
         if (!node.up || blank && (wiped || !spare)) {
             return false;

@@ -22,8 +22,19 @@ final class GuestMoves {
             case PROMOTED -> world.met(World.Branch.PROMOTED);
             case STARTED -> world.met(World.Branch.STARTED);
             case HANDED_OVER -> world.met(World.Branch.HANDED_OVER);
+            case TAKEN_OVER -> {
+                if (sim.twin.takeOver(node)) {
+                    node.uncommitted = true;
+                    boot(node, false);
+                    commit(node);
+                    return;
+                }
+            }
         }
+        commit(node);
+        sim.twin.killed(node);
         if (node.guest != null) {
+            sim.twin.adopted(node.guest);
             node.guest.paused = false;
             node.guest.moving = false;
             return;
@@ -38,10 +49,29 @@ final class GuestMoves {
             node.guest = migrated;
             return;
         }
-        boot(node);
+        boot(node, true);
     }
 
-    private void boot(SimNode node) {
+    /** What a twin wrote before it took over comes into the image, if it did; the mirror is told in any case. */
+    private void commit(SimNode node) {
+        SimMirror mirror = node.mirror;
+        boolean another = node.cause != Effect.StartCause.TAKEN_OVER;
+        world.afterMillis(node.uncommitted ? world.between(2, 400) : 1, () -> {
+            if (mirror != null && node.mirror == mirror && mirror.core.role().leads()) {
+                if (node.uncommitted && another) {
+                    world.met(World.Branch.COMMITTED_BY_ANOTHER_LIFE);
+                }
+                node.uncommitted = false;
+                mirror.deliver(new Event.OverlaysCommitted());
+            }
+        });
+    }
+
+    /** {@code anew}: else a twin goes on, of which only what was heard is simulated. */
+    private void boot(SimNode node, boolean anew) {
+        if (anew) {
+            sim.twin.booted();
+        }
         // An active that is out of the record serves its peer's disk.
         SimNode holder = sim.arbiter.stored.inSync().contains(node.copy) ? node : sim.inSyncBeside(node);
         for (int cell = 0; cell < sim.oracle.size(); cell++) {
@@ -69,6 +99,7 @@ final class GuestMoves {
         guest.die();
         node.guest = null;
         mirror.deliver(new Event.GuestDisconnected());
+        mirror.deliver(new Event.GuestDied());
         reboot(node, mirror);
         return true;
     }
@@ -82,9 +113,9 @@ final class GuestMoves {
             }
             // Behind an active that was overtaken while it stood still, a guest that boots is answered nothing.
             boolean stale = mirror.behind() || !sim.arbiter.stored.active().equals(node.copy);
-            if (mirror.core.role() == Role.ACTIVE && mirror.idle() && !stale) {
+            if (mirror.core.role() == Role.ACTIVE && mirror.idle() && !stale && !sim.twin.isOf(mirror)) {
                 world.met(World.Branch.GUEST_REBOOTED);
-                boot(node);
+                boot(node, true);
             } else {
                 reboot(node, mirror);
             }

@@ -113,11 +113,23 @@ final class Invariants {
         sim.nodes.stream()
                 .filter(node -> arbiterRecord.inSync().contains(node.copy) && !listed.contains(node.copy))
                 .forEach(this::joined);
+        if (arbiterRecord.mode() == ArbiterRecord.Mode.FT
+                && arbiterRecord.inSync().size() == 1) {
+            world.met(World.Branch.HANDED_TO_TWIN);
+            sim.handingOver = false; // the old active's copy catches up
+        }
         Checks.that(
                 !sim.handingOver || arbiterRecord.inSync().size() == 2,
                 "hand-over and growth in calm keep both copies in sync",
                 arbiterRecord::toString);
         noFollowerIsSmaller("when the record changed");
+        Checks.that(
+                arbiterRecord.inSync().size() == 1
+                        || sim.nodes.stream()
+                                .noneMatch(node -> node.uncommitted
+                                        && arbiterRecord.inSync().contains(node.copy)),
+                "I1 who is in sync does not lack what lies in another's overlays",
+                arbiterRecord::toString);
         listed = Set.copyOf(arbiterRecord.inSync());
         if (arbiterRecord.inSync().size() == 2) {
             world.met(World.Branch.GROWN);

@@ -59,6 +59,10 @@ final class Sim {
     final Faults faults;
     final DiskFaults diskFaults;
     final Rot rot;
+    final SimTwin twin = new SimTwin(this);
+    /** The level that the machine shall have: 3. */
+    boolean twinWished;
+
     boolean calm;
     boolean slowLink;
     boolean diskErrors;
@@ -89,6 +93,7 @@ final class Sim {
         hotExtents = 2 + world.below(3);
         suspendOnSlowPeer = world.oneIn(6);
         resyncCap = world.oneIn(4) ? CoreConfig.Resync.FLOOR + world.below(30_000_000) : Long.MAX_VALUE;
+        twinWished = world.oneIn(3);
         addNode();
         addNode();
         oracle = new Oracle(nodes.get(0).disk.cells);
@@ -235,8 +240,11 @@ final class Sim {
                 .isPresent();
     }
 
-    /** With nothing wrong, a planned hand-over takes place, and the pair is redundant at every moment of it. */
+    /** With nothing wrong, a planned hand-over takes place, and the pair is redundant at every moment of it; or the guest's twin goes on. */
     private void handOverInCalm() {
+        if (world.oneIn(2)) {
+            wishTwin(false);
+        }
         runFor(1_000);
         SimNode active = node(arbiter.stored.active());
         SimNode to = inSyncBeside(active);
@@ -257,6 +265,16 @@ final class Sim {
         runFor(300);
         handingOver = false;
         world.met(World.Branch.CALM_HAND_OVER);
+    }
+
+    /** The level changes: the operator tells all mirrors. */
+    void wishTwin(boolean on) {
+        twinWished = on;
+        nodes.forEach(node -> {
+            if (node.mirror != null) {
+                node.mirror.deliver(new Event.TwinWished(on));
+            }
+        });
     }
 
     void runFor(long millis) {

@@ -21,6 +21,8 @@ final class SimArbiter {
     final TreeMap<CopyId, Boolean> cut = new TreeMap<>();
 
     private final Set<CopyId> forgotten = new HashSet<>();
+    /** Changes that the API server has still to carry out, each of which names this copy the only one in sync. */
+    private final TreeMap<CopyId, Integer> underWay = new TreeMap<>();
 
     boolean silent;
     boolean calm;
@@ -134,8 +136,22 @@ final class SimArbiter {
         if (swallowed) {
             return;
         }
-        world.afterMillis(
-                late ? world.between(100, 4000) : world.between(2, 25), () -> apply(from, effect, !replyLost));
+        boolean sole = effect.next().inSync().size() == 1;
+        CopyId named = effect.next().active();
+        if (sole) {
+            underWay.merge(named, 1, Integer::sum);
+        }
+        world.afterMillis(late ? world.between(100, 4000) : world.between(2, 25), () -> {
+            if (sole) {
+                underWay.merge(named, -1, Integer::sum);
+            }
+            apply(from, effect, !replyLost);
+        });
+    }
+
+    /** Whether a change that is under way may make this copy the only one. */
+    boolean mayBecomeSole(CopyId copy) {
+        return underWay.getOrDefault(copy, 0) > 0;
     }
 
     private void apply(SimMirror from, Effect.CasArbiter effect, boolean answer) {

@@ -71,6 +71,9 @@ final class SimGuest {
                 if (!frozen && !paused && !node.paused() && outstanding.size() < MOST_OUTSTANDING && !sim.quiet()) {
                     issue();
                 }
+                if (!frozen && !paused && !node.paused()) {
+                    sim.twin.speaks(this);
+                }
                 next();
             }
         });

@@ -75,10 +75,16 @@ final class SimMirror {
                 .toList();
         node.served = node.disk.sizes;
         step(new Event.Started(Optional.ofNullable(node.disk.superblock), hot, dirty, node.guest != null));
+        if (node.uncommitted) {
+            deliver(new Event.OverlaysFound());
+        }
         tick();
         beacons.begin();
         if (node.guest != null) {
             node.guest.reconnected();
+        }
+        if (sim.twinWished) {
+            deliver(new Event.TwinWished(true));
         }
     }
 
@@ -366,6 +372,9 @@ final class SimMirror {
             case Effect.PrepareStandbyGuest e -> {}
             case Effect.BeginHandOver e -> sim.guests.move(this);
             case Effect.TellMismatch e -> sim.rot.checkTold(e.mismatch());
+            case Effect.BeginTwin e -> sim.twin.begin(this, e.to());
+            case Effect.EndTwin e -> sim.twin.end(this);
+            case Effect.CutTwin e -> {}
             case Effect.PublishView e -> {}
             case Effect.RaiseProblem e -> {}
             case Effect.ClearProblem e -> {}
@@ -428,6 +437,7 @@ final class SimMirror {
             guest.die();
         }
         node.guest = null;
+        sim.twin.killed(node);
         later(sim.world.between(0.5, 5), new Event.GuestKilled());
     }
 

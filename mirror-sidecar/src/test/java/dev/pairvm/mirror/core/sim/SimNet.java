@@ -78,18 +78,24 @@ final class SimNet {
             sim.world.met(World.Branch.DISCARDED_COPY_MET);
         }
         Connection fresh = new Connection(listener, dialer);
-        connect(a, dialer, fresh);
-        connect(b, listener, fresh);
+        if (connect(a, dialer, fresh) && !connect(b, listener, fresh)) {
+            lost(fresh);
+        }
     }
 
-    private void connect(SimMirror end, SimNode to, Connection fresh) {
+    /** False if the mirror dies of what it does about its old connection: then there is nobody to connect. */
+    private boolean connect(SimMirror end, SimNode to, Connection fresh) {
         if (end.connection(to) != null) {
             sim.world.met(World.Branch.HALF_OPEN);
             end.disconnected(to);
             end.deliver(new Event.LinkDown(to.copy, Event.LinkDown.Cause.LOST));
         }
+        if (!end.alive()) {
+            return false;
+        }
         end.connected(to, fresh);
         end.deliver(new Event.LinkUp(to.copy));
+        return true;
     }
 
     void send(SimMirror from, SimNode to, Frame frame) {

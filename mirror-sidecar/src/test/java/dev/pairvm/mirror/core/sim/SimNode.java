@@ -92,6 +92,9 @@ final class SimNode {
         return up && !paused() && sim.world.now() < gateUntil && guest != null;
     }
 
+    /** Its copy lacks what lies in the overlays of a twin that took over here. */
+    boolean uncommitted;
+
     void startMirror() {
         if (up && mirror == null && !removed) {
             SimMirror started = new SimMirror(this);
@@ -120,6 +123,7 @@ final class SimNode {
             guest.die();
             guest = null;
         }
+        sim.twin.killed(this);
         for (int cell : disk.losePower(sim.world)) {
             disk.setBack[cell] = true;
             sim.world.met(World.Branch.CACHE_LOST);
