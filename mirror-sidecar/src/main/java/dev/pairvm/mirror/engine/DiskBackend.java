@@ -22,6 +22,7 @@ final class DiskBackend implements NbdBackend {
     private final GuestRequests requests;
     private final Consumer<Event> core;
     private final BooleanSupplier standby;
+    private final TwinBacking backing;
     private final DiskCounters counters;
 
     DiskBackend(
@@ -30,12 +31,14 @@ final class DiskBackend implements NbdBackend {
             GuestRequests requests,
             Consumer<Event> core,
             BooleanSupplier standby,
+            TwinBacking backing,
             DiskCounters counters) {
         this.index = index;
         this.disk = disk;
         this.requests = requests;
         this.core = core;
         this.standby = standby;
+        this.backing = backing;
         this.counters = counters;
     }
 
@@ -51,8 +54,22 @@ final class DiskBackend implements NbdBackend {
         core.accept(new Event.ReadReceived(requests.open(reply, target), index, offset, length));
     }
 
+    /** A twin's QEMU puts the active's writes where they belong: they are the pair's already, and no requests of a guest of this side. */
+    private boolean isTwins() {
+        return backing.isOpen() && standby.getAsBoolean();
+    }
+
     @Override
     public void write(long offset, ByteBuf payload, boolean fua, NbdReply reply) {
+        if (isTwins()) {
+            NbdReply counted = backing.counted(reply);
+            ByteBuf bytes = payload.retain();
+            disk.write(offset, bytes, fua, failure -> {
+                bytes.release();
+                answer(counted, failure);
+            });
+            return;
+        }
         core.accept(new Event.WriteReceived(
                 requests.open(counters.write(payload.readableBytes(), reply), payload),
                 index,
@@ -82,11 +99,21 @@ final class DiskBackend implements NbdBackend {
             reply.done();
             return;
         }
+        if (isTwins()) {
+            NbdReply counted = backing.counted(reply);
+            disk.zero(offset, length, true, fua, failure -> answer(counted, failure));
+            return;
+        }
         new Zeroing(offset, length, fua, reply).next();
     }
 
     @Override
     public void flush(NbdReply reply) {
+        if (isTwins()) {
+            NbdReply counted = backing.counted(reply);
+            disk.flush(failure -> answer(counted, failure));
+            return;
+        }
         core.accept(new Event.FlushReceived(requests.open(counters.flush(reply), null), index));
     }
 

@@ -1,16 +1,19 @@
 package dev.pairvm.mirror.engine;
 
+import dev.pairvm.api.mirror.CopyId;
 import dev.pairvm.api.mirror.MirrorReport;
+import dev.pairvm.mirror.core.CoreView;
 import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Event;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** No guest and no gate: a pair that only mirrors disks for whoever connects to its NBD server, for benchmarks and tests. */
-final class DisksOnly implements GuestPort, GatePort {
+final class DisksOnly implements GuestPort, GatePort, TwinPort {
     private final Consumer<Event> core;
 
     DisksOnly(Consumer<Event> core) {
@@ -40,6 +43,22 @@ final class DisksOnly implements GuestPort, GatePort {
     @Override
     public @Nullable String trouble() {
         return null;
+    }
+
+    @Override
+    public void begin(CopyId to) {
+        core.accept(new Event.TwinEnded("this pod can give no guest a twin"));
+    }
+
+    @Override
+    public void end() {}
+
+    @Override
+    public void cut() {}
+
+    @Override
+    public Optional<MirrorReport.Twin> report(CoreView view) {
+        return Optional.empty();
     }
 
     @Override

@@ -58,6 +58,7 @@ final class GuestDesk implements GuestPort {
     private boolean showing;
     private Runnable ran = () -> {};
     private Runnable moveOver = () -> {};
+    private @Nullable TwinDesk twins;
 
     /** Puts work off; the event loop's timer. */
     interface Timers {
@@ -95,6 +96,35 @@ final class GuestDesk implements GuestPort {
         moveOver = listener;
     }
 
+    /** Level 3, where this pod can have it. */
+    void twins(TwinDesk desk) {
+        twins = desk;
+        desk.serve(new TwinDesk.Host() {
+            @Override
+            public void prepareStandby() {
+                if (!mayRun) {
+                    GuestDesk.this.prepareStandby();
+                }
+            }
+
+            @Override
+            public void runIfDown() {
+                GuestDesk.this.runIfDown();
+            }
+
+            @Override
+            public void killAndRun() {
+                guest.kill().thenRun(GuestDesk.this::run);
+            }
+
+            @Override
+            public void trouble(@Nullable String what) {
+                trouble = what;
+                changed.run();
+            }
+        });
+    }
+
     /** A guest that survived a restart of this mirror. */
     @Override
     public void foundAlive() {
@@ -116,7 +146,8 @@ final class GuestDesk implements GuestPort {
 
     @Override
     public void prepareStandby() {
-        if (runner && wished && arrival == null) {
+        TwinDesk level3 = twins;
+        if (runner && wished && arrival == null && (level3 == null || !level3.standing())) {
             guest.prepareStandby()
                     .thenRun(this::showDiskSizes)
                     .exceptionally(failure -> failed("a standby guest could not be prepared", failure));
@@ -128,7 +159,13 @@ final class GuestDesk implements GuestPort {
         mayRun = true;
         CompletableFuture<Void> moved = arrival;
         arrival = null;
-        if (cause == Effect.StartCause.HANDED_OVER && moved != null) {
+        TwinDesk level3 = twins;
+        if (cause == Effect.StartCause.TAKEN_OVER && level3 != null && level3.canTakeOver() && wished) {
+            takeOver(level3);
+        } else if (level3 != null && level3.standing()) {
+            // It may not go on by the record, or is not whole: the disks are.
+            kill(this::run);
+        } else if (cause == Effect.StartCause.HANDED_OVER && moved != null) {
             moved.orTimeout(SWITCH_LIMIT.toMillis(), TimeUnit.MILLISECONDS)
                     .whenCompleteAsync((_, failure) -> runMoved(failure), timers::now);
         } else if (moved != null || waitsForMigration()) {
@@ -136,6 +173,19 @@ final class GuestDesk implements GuestPort {
         } else {
             run();
         }
+    }
+
+    private void takeOver(TwinDesk level3) {
+        attach();
+        level3.takeOver().whenComplete((_, failure) -> {
+            if (failure != null) {
+                LOG.error("the twin did not take over, the guest boots from its disks instead", failure);
+                guest.kill().thenRun(this::run);
+            } else {
+                trouble = null;
+            }
+            changed.run();
+        });
     }
 
     private void runMoved(@Nullable Throwable failure) {
@@ -161,8 +211,13 @@ final class GuestDesk implements GuestPort {
             changed.run();
             return;
         }
+        TwinDesk level3 = twins;
+        if (level3 != null && level3.holdsBoot() && !guest.state().isGuestAlive()) {
+            return; // its twin may be the guest; whoever ends the twinning comes back here
+        }
         attach();
-        guest.startOrResume().whenComplete((_, failure) -> {
+        CompletableFuture<Void> ready = level3 == null ? CompletableFuture.completedFuture(null) : level3.makeReady();
+        ready.thenCompose(whole -> guest.startOrResume()).whenComplete((_, failure) -> {
             if (failure != null) {
                 failed("the guest could not be started", failure);
                 timers.later(START_AGAIN, this::runIfDown);
@@ -207,13 +262,18 @@ final class GuestDesk implements GuestPort {
                     if (failure != null) {
                         LOG.warn("the guest's last state did not reach the peer, it boots there", failure);
                     }
-                    return guest.kill();
+                    return true;
                 })
-                .thenCompose(killed -> killed)
-                .thenRun(() -> {
+                .thenRun(() -> kill(() -> {
                     moveOver.run();
                     core.accept(new Event.GuestKilled());
-                });
+                }));
+    }
+
+    private void kill(Runnable then) {
+        TwinDesk level3 = twins;
+        CompletableFuture<Void> twinGone = level3 == null ? CompletableFuture.completedFuture(null) : level3.killed();
+        CompletableFuture.allOf(guest.kill(), twinGone).thenRun(then);
     }
 
     @Override
@@ -346,32 +406,56 @@ final class GuestDesk implements GuestPort {
                 run();
             }
         } else if (mayRun) {
-            guest.powerDown(grace).exceptionally(failure -> failed("the guest could not be switched off", failure));
-        } else {
+            withoutTwin(() -> guest.powerDown(grace)
+                    .exceptionally(failure -> failed("the guest could not be switched off", failure)));
+        } else if (twins == null || !twins.standing()) {
             guest.kill();
+        }
+    }
+
+    private void withoutTwin(Runnable then) {
+        TwinDesk level3 = twins;
+        if (level3 == null) {
+            then.run();
+        } else {
+            level3.withoutTwin(then);
+        }
+    }
+
+    private void guestRuns(boolean now) {
+        TwinDesk level3 = twins;
+        if (level3 != null) {
+            level3.guestRuns(now);
         }
     }
 
     void heard(GuestEvent event) {
         LOG.info("guest: {}", event);
         switch (event) {
-            case GuestEvent.Ran _ -> ran.run();
+            case GuestEvent.Ran _ -> {
+                ran.run();
+                guestRuns(true);
+            }
             case GuestEvent.Crashed crashed -> {
                 if (onCrash == MirrorConfig.OnCrash.RESTART && mayRun) {
                     guest.reset().exceptionally(failure -> failed("the crashed guest could not be restarted", failure));
                 } else {
                     trouble = "the guest crashed: " + crashed.what();
+                    guestRuns(false);
                 }
             }
             case GuestEvent.QemuExited _ -> {
+                if (mayRun) {
+                    core.accept(new Event.GuestDied());
+                }
                 if (mayRun && wished) {
                     timers.later(START_AGAIN, this::runIfDown);
                 }
             }
             case GuestEvent.StartFailed failed -> trouble = failed.why();
+            case GuestEvent.PoweredOff _ -> guestRuns(false);
             case GuestEvent.BecameReady _,
                     GuestEvent.Rebooted _,
-                    GuestEvent.PoweredOff _,
                     GuestEvent.MonitorLost _,
                     GuestEvent.MonitorRegained _ -> {}
         }

@@ -9,32 +9,39 @@ import dev.pairvm.mirror.guest.GuestFiles;
 import dev.pairvm.mirror.guest.GuestState;
 import dev.pairvm.mirror.guest.QemuCommandLine;
 import dev.pairvm.mirror.guest.SerialLog;
+import dev.pairvm.mirror.guest.StartMode;
 import dev.pairvm.mirror.link.MonotonicClock;
+import dev.pairvm.mirror.link.StreamDesk;
 import dev.pairvm.mirror.network.Gate;
 import dev.pairvm.mirror.network.NetworkException;
 import dev.pairvm.mirror.network.PodNetwork;
 import io.netty.channel.EventLoop;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** The guest of this side with its network, put together. */
 record GuestSide(
         GuestPort guest,
         GatePort gate,
+        TwinPort twin,
         @Nullable GuestDesk desk,
+        @Nullable TwinDesk twins,
         @Nullable GuestControl control,
         EventLoop loop) {
     /** No guest: disks only. */
     static GuestSide none(EventLoop loop, Consumer<Event> core) {
         DisksOnly nobody = new DisksOnly(core);
-        return new GuestSide(nobody, nobody, null, null, loop);
+        return new GuestSide(nobody, nobody, nobody, null, null, null, loop);
     }
 
     static GuestSide open(
@@ -42,11 +49,17 @@ record GuestSide(
             EventLoop loop,
             MonotonicClock clock,
             Reign reign,
+            StreamDesk streams,
+            PeerWrites writes,
+            TwinBacking backing,
+            Supplier<List<Long>> diskBytes,
             Consumer<Event> core,
             Runnable changed)
             throws IOException, NetworkException {
         MirrorConfig config = settings.config();
-        GuestFiles files = new GuestFiles(settings.runDirectory());
+        GuestFiles files = config.twin()
+                .map(twin -> new GuestFiles(settings.runDirectory(), Path.of(twin.overlays())))
+                .orElseGet(() -> new GuestFiles(settings.runDirectory()));
         PodNetwork network = new PodNetwork(
                 config.guest().interfaces(),
                 config.guest().hostname(),
@@ -61,14 +74,32 @@ record GuestSide(
                 files,
                 loop,
                 heard);
-        GuestDesk desk =
-                new GuestDesk(control, network, settings.runner(), config, core, new LoopTimers(loop), changed);
+        LoopTimers timers = new LoopTimers(loop);
+        GuestDesk desk = new GuestDesk(control, network, settings.runner(), config, core, timers, changed);
+        TwinDesk twins = null;
+        if (settings.runner() && config.twin().isPresent()) {
+            twins = new TwinDesk(
+                    config,
+                    config.twin().get(),
+                    streams,
+                    control,
+                    settings.runDirectory(),
+                    diskBytes,
+                    loop,
+                    writes,
+                    backing,
+                    timers,
+                    core,
+                    changed);
+            desk.twins(twins);
+        }
         desk.onRun(reign::guestRuns);
         if (settings.runner()) {
             new SerialLog(files);
         }
         late.set(desk);
-        return new GuestSide(desk, new KernelGate(network.gate(clock::nanos)), desk, control, loop);
+        TwinPort twin = twins == null ? new DisksOnly(core) : twins;
+        return new GuestSide(desk, new KernelGate(network.gate(clock::nanos)), twin, desk, twins, control, loop);
     }
 
     /** Finds a QEMU of an earlier life; true if it runs the guest. */
@@ -81,6 +112,10 @@ record GuestSide(
         loop.execute(() -> qemu.adopt().whenComplete((state, failure) -> {
             if (failure != null) {
                 found.completeExceptionally(failure);
+            } else if (isTwin(state)) {
+                // Its way to the active died with the mirror's earlier life. This copy's image has every acknowledged
+                // write.
+                qemu.kill().thenRun(() -> found.complete(qemu.state()));
             } else {
                 if (state.isGuestAlive()) {
                     guest.foundAlive();
@@ -93,6 +128,21 @@ record GuestSide(
         } catch (TimeoutException e) {
             throw new ExecutionException("QEMU of an earlier life could not be looked at within " + limit, e);
         }
+    }
+
+    private static boolean isTwin(GuestState state) {
+        return switch (state) {
+            case GuestState.Starting starting -> starting.mode() == StartMode.TWIN;
+            case GuestState.Ready ready -> ready.mode() == StartMode.TWIN;
+            case GuestState.Frozen frozen -> isTwin(frozen.before());
+            default -> false;
+        };
+    }
+
+    /** Whether acknowledged writes lie in overlays beside this copy's image. */
+    boolean uncommitted() {
+        TwinDesk level3 = twins;
+        return level3 != null && level3.uncommitted();
     }
 
     /** Timers of the event loop. */

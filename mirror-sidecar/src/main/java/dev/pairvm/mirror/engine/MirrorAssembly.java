@@ -153,10 +153,21 @@ public final class MirrorAssembly {
                 metrics.linkRefused(reason);
             }
         });
+        PeerWrites peerWrites = new PeerWrites(clock::nanos);
+        TwinBacking backing = new TwinBacking();
         GuestSide guestSide = settings.disksOnly()
                 ? GuestSide.none(loop, event -> late.get().post(event))
                 : GuestSide.open(
-                        settings, loop, clock, reign, event -> late.get().post(event), changed);
+                        settings,
+                        loop,
+                        clock,
+                        reign,
+                        link.streams(),
+                        peerWrites,
+                        backing,
+                        store::diskBytes,
+                        event -> late.get().post(event),
+                        changed);
         GuestMover mover =
                 new GuestMover(link.streams(), settings.runDirectory().resolve("leaving.sock"));
         GuestDesk desk = guestSide.desk();
@@ -175,6 +186,7 @@ public final class MirrorAssembly {
                         loop,
                         requests,
                         link,
+                        peerWrites,
                         event -> late.get().post(event)),
                 sizes,
                 new ArbiterEffects(arbiter, event -> late.get().post(event)),
@@ -182,6 +194,7 @@ public final class MirrorAssembly {
                 mover::open,
                 guestSide.gate(),
                 guestSide.guest(),
+                guestSide.twin(),
                 reign,
                 clock::nanos,
                 changed,
@@ -191,13 +204,21 @@ public final class MirrorAssembly {
         // What others may ask.
         Verifications verifications = new Verifications(config, engine, InstantSource.system());
         ReportWriter reports = new ReportWriter(
-                config, engine, sizes, guestSide.guest(), reign, link, verifications, settings.version());
+                config,
+                engine,
+                sizes,
+                guestSide.guest(),
+                guestSide.twin(),
+                reign,
+                link,
+                verifications,
+                settings.version());
         ControlServer control = new ControlServer(
                 vertx,
                 settings.tls(),
                 config.machineUid(),
                 reports,
-                new OrderTaker(config, engine, sizes, verifications, desk));
+                new OrderTaker(config, engine, sizes, verifications, desk, guestSide.twins()));
         MetricsFeed feed = new MetricsFeed(metrics, clock::nanos, reports, link, requests::size, control::eventReaders);
         changed.listener(() -> {
             feed.changed();
@@ -210,9 +231,15 @@ public final class MirrorAssembly {
 
         // The core begins; only then may requests and frames arrive.
         boolean guestAlive = guestSide.adopt(ADOPT_LIMIT);
-        loop.submit(() -> engine.start(new Event.Started(superblock, store.hot(), store.dirty(), guestAlive)))
+        loop.submit(() -> {
+                    engine.start(new Event.Started(superblock, store.hot(), store.dirty(), guestAlive));
+                    if (guestSide.uncommitted()) {
+                        engine.post(new Event.OverlaysFound());
+                    }
+                })
                 .get();
-        NbdServer nbd = listener.serve(exports(config, sizes, store, requests, engine, metrics), NbdLimits.DEFAULT);
+        NbdServer nbd =
+                listener.serve(exports(config, sizes, store, requests, engine, backing, metrics), NbdLimits.DEFAULT);
         loop.submit(() -> sizes.serve(nbd)).get();
         Meeting meeting = new Meeting(settings, loop, arbiter, link);
         loop.submit(meeting::listen).get().get();
@@ -260,6 +287,7 @@ public final class MirrorAssembly {
             CopyStore store,
             GuestRequests requests,
             MirrorEngine engine,
+            TwinBacking backing,
             MirrorMetrics metrics) {
         List<NbdExport> exports = new ArrayList<>();
         List<NbdExport> backups = new ArrayList<>();
@@ -272,6 +300,7 @@ public final class MirrorAssembly {
                     requests,
                     engine::post,
                     engine::isStandby,
+                    backing,
                     new MeteredDisk(metrics.disk(disk.name())));
             // The guest's requests count in the export, the peer's and a resync's writes at the disk.
             ChangeBitmaps changes = new ChangeBitmaps(sizes.of(i));

@@ -50,6 +50,7 @@ public final class MirrorEngine {
     private final Function<CopyId, CompletableFuture<Path>> mover;
     private final GatePort gate;
     private final GuestPort guest;
+    private final TwinPort twin;
     private final Reign reign;
     private final Runnable changed;
     private final Runnable ticked;
@@ -73,6 +74,7 @@ public final class MirrorEngine {
             Function<CopyId, CompletableFuture<Path>> mover,
             GatePort gate,
             GuestPort guest,
+            TwinPort twin,
             Reign reign,
             LongSupplier bootNanos,
             Runnable changed,
@@ -90,6 +92,7 @@ public final class MirrorEngine {
         mover = parts.mover();
         gate = parts.gate();
         guest = parts.guest();
+        twin = parts.twin();
         reign = parts.reign();
         changed = parts.changed();
         ticked = parts.ticked();
@@ -220,6 +223,9 @@ public final class MirrorEngine {
             case Effect.StartGuest start -> begin(start);
             case Effect.ResumeGuest() -> guest.resume();
             case Effect.PrepareStandbyGuest() -> guest.prepareStandby();
+            case Effect.BeginTwin(CopyId to) -> twin.begin(to);
+            case Effect.EndTwin() -> twin.end();
+            case Effect.CutTwin() -> twin.cut();
             case Effect.BeginHandOver(CopyId to) -> {
                 LOG.info("handing the guest over to copy {}", to);
                 guest.beginHandOver(mover.apply(to));

@@ -22,18 +22,21 @@ final class OrderTaker implements OrderDesk {
     private final ServedSizes sizes;
     private final Verifications verifications;
     private final @Nullable GuestDesk guest;
+    private final @Nullable TwinDesk twins;
 
     OrderTaker(
             MirrorConfig config,
             MirrorEngine engine,
             ServedSizes sizes,
             Verifications verifications,
-            @Nullable GuestDesk guest) {
+            @Nullable GuestDesk guest,
+            @Nullable TwinDesk twins) {
         this.config = config;
         this.engine = engine;
         this.sizes = sizes;
         this.verifications = verifications;
         this.guest = guest;
+        this.twins = twins;
     }
 
     @Override
@@ -55,8 +58,21 @@ final class OrderTaker implements OrderDesk {
                 yield new Outcome.Begun();
             }
             case MirrorOrder.Verify verify -> verifications.take(verify, view);
-            case MirrorOrder.SetTwin _ -> new Outcome.Impossible("this mirror gives no guest a twin");
+            case MirrorOrder.SetTwin set -> take(set);
         };
+    }
+
+    private Outcome take(MirrorOrder.SetTwin order) {
+        TwinDesk level3 = twins;
+        if (level3 == null) {
+            return new Outcome.Impossible(
+                    "this pod can not have level 3: it has no QEMU container, or no place for overlays");
+        }
+        if (level3.wished() == order.on() && level3.policy().equals(order.checkpoint())) {
+            return new Outcome.Done();
+        }
+        level3.wish(order.on(), order.checkpoint());
+        return new Outcome.Begun();
     }
 
     private Outcome take(MirrorOrder.Switchover order, CoreView view) {

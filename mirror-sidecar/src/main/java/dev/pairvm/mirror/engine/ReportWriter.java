@@ -37,6 +37,7 @@ final class ReportWriter implements ReportDesk {
     private final MirrorEngine engine;
     private final ServedSizes sizes;
     private final GuestPort guest;
+    private final TwinPort twin;
     private final Reign reign;
     private final LinkFacts link;
     private final Verifications verifications;
@@ -47,6 +48,7 @@ final class ReportWriter implements ReportDesk {
             MirrorEngine engine,
             ServedSizes sizes,
             GuestPort guest,
+            TwinPort twin,
             Reign reign,
             LinkFacts link,
             Verifications verifications,
@@ -55,6 +57,7 @@ final class ReportWriter implements ReportDesk {
         this.engine = engine;
         this.sizes = sizes;
         this.guest = guest;
+        this.twin = twin;
         this.reign = reign;
         this.link = link;
         this.verifications = verifications;
@@ -84,7 +87,7 @@ final class ReportWriter implements ReportDesk {
                 verifications.report(view),
                 version,
                 view.resync().map(ReportWriter::resync),
-                Optional.empty());
+                twin.report(view));
     }
 
     private static MirrorReport.Resync resync(CoreView.Resyncing resync) {

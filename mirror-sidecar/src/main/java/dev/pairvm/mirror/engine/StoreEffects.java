@@ -36,6 +36,7 @@ final class StoreEffects {
     private final GuestRequests requests;
     private final PeerPort peer;
     private final Consumer<Event> core;
+    private final PeerWrites peerWrites;
     /** The one under way is first. Bounded: the core has at most one of either kind outstanding. */
     private final ArrayDeque<Runnable> bookkeeping = new ArrayDeque<>();
 
@@ -47,6 +48,7 @@ final class StoreEffects {
             Executor loop,
             GuestRequests requests,
             PeerPort peer,
+            PeerWrites peerWrites,
             Consumer<Event> core) {
         this.store = store;
         this.disks = store.disks();
@@ -54,6 +56,7 @@ final class StoreEffects {
         this.loop = loop;
         this.requests = requests;
         this.peer = peer;
+        this.peerWrites = peerWrites;
         this.core = core;
     }
 
@@ -82,8 +85,10 @@ final class StoreEffects {
         if (!write.zero() && payload == null) {
             throw new IllegalStateException("frame " + write.seq() + " of the peer has no payload");
         }
-        localWrite(write.io(), write.disk(), write.offset(), write.length(), write.fua(), write.zero() ? null : payload)
-                .run();
+        LocalWrite local = localWrite(
+                write.io(), write.disk(), write.offset(), write.length(), write.fua(), write.zero() ? null : payload);
+        local.peers = true;
+        peerWrites.begin(local);
     }
 
     private LocalWrite localWrite(long io, int disk, long offset, int length, boolean fua, @Nullable ByteBuf payload) {
@@ -95,17 +100,70 @@ final class StoreEffects {
         write.length = length;
         write.fua = fua;
         write.payload = payload == null ? null : payload.retain();
+        write.peers = false;
         return write;
     }
 
     /** One write on its way to the store and back; used again when it is over. */
-    private final class LocalWrite implements Runnable, IoCompletion {
+    private final class LocalWrite implements Runnable, IoCompletion, PeerWrites.Write {
         private long io;
         private int disk;
         private long offset;
         private int length;
         private boolean fua;
         private @Nullable ByteBuf payload;
+        private boolean peers;
+
+        @Override
+        public int disk() {
+            return disk;
+        }
+
+        @Override
+        public long offset() {
+            return offset;
+        }
+
+        @Override
+        public int length() {
+            return length;
+        }
+
+        @Override
+        public boolean fua() {
+            return fua;
+        }
+
+        @Override
+        public @Nullable ByteBuf payload() {
+            return payload;
+        }
+
+        @Override
+        public void store() {
+            run();
+        }
+
+        @Override
+        public void ended(int errno) {
+            long token = io;
+            int at = disk;
+            recycle();
+            core.accept(
+                    errno == 0
+                            ? new Event.LocalWriteDone(token)
+                            : new Event.LocalFailed(token, errno, Event.LocalFailed.Kind.WRITE, at));
+        }
+
+        private void recycle() {
+            if (payload != null) {
+                payload.release();
+                payload = null;
+            }
+            if (freeWrites.size() < MOST_KEPT) {
+                freeWrites.push(this);
+            }
+        }
 
         /** Begins it; zeroes where there is no payload. */
         @Override
@@ -122,12 +180,10 @@ final class StoreEffects {
         public void ioDone(@Nullable DiskException failure) {
             long token = io;
             int at = disk;
-            if (payload != null) {
-                payload.release();
-                payload = null;
-            }
-            if (freeWrites.size() < MOST_KEPT) {
-                freeWrites.push(this);
+            boolean fromPeer = peers;
+            recycle();
+            if (fromPeer) {
+                peerWrites.stored();
             }
             core.accept(
                     failure == null

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * event or query of its own for them, nor for their cause; what came clearly before the interval was over is {@code early}: the
  * twin's packets differed, or somebody asked. On the event loop.
  */
-final class Checkpoints {
+public final class Checkpoints {
     /** QEMU's timer and its event are never so far apart on a machine that is not overloaded. */
     private static final double EARLY_PART = 0.9;
 

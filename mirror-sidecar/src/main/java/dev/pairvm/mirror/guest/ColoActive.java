@@ -100,10 +100,11 @@ public final class ColoActive implements ColoWatcher {
      *
      * @param downtime pause of the guest to aim for at the switch
      * @param wishedInterval at most so long from checkpoint to checkpoint, from 10 ms to a minute
+     * @param compareTimeout how long a packet waits for the twin's before it counts as different
      * @return completes when the first checkpoint has ended, so that the twin may be recorded as the one to take over; fails when
      *     the guest runs on unpaired, or, if the message says so, must be killed
      */
-    public CompletableFuture<Void> protect(Duration downtime, Duration wishedInterval) {
+    public CompletableFuture<Void> protect(Duration downtime, Duration wishedInterval, Duration compareTimeout) {
         checkInterval(wishedInterval);
         if (port.hasUncommittedOverlays()) {
             return CompletableFuture.failedFuture(new GuestException(
@@ -113,7 +114,7 @@ public final class ColoActive implements ColoWatcher {
         port.watch(this);
         port.inColo(true);
         CompletableFuture<Void> result = new CompletableFuture<>();
-        prepare()
+        prepare(compareTimeout)
                 .thenCompose(ready -> move(downtime))
                 .thenCompose(small -> switchOver())
                 .thenCompose(switched -> enter(wishedInterval))
@@ -130,6 +131,11 @@ public final class ColoActive implements ColoWatcher {
                     }
                 });
         return result;
+    }
+
+    /** With a compare timeout of half a second. */
+    CompletableFuture<Void> protect(Duration downtime, Duration wishedInterval) {
+        return protect(downtime, wishedInterval, Duration.ofMillis(500));
     }
 
     private static void checkInterval(Duration interval) {
@@ -151,7 +157,7 @@ public final class ColoActive implements ColoWatcher {
         return all;
     }
 
-    private CompletableFuture<Void> prepare() {
+    private CompletableFuture<Void> prepare(Duration compareTimeout) {
         return step(QmpCommand.of("qom-list").with("path", "/objects"))
                 .thenCompose(objects -> {
                     Set<String> there = new HashSet<>();
@@ -161,7 +167,7 @@ public final class ColoActive implements ColoWatcher {
                         rewriters.add(there.contains(ColoCommands.rewriter(i)));
                     }
                     return steps(List.of(ColoCommands.pauseAtPanic(false)))
-                            .thenCompose(set -> steps(ColoCommands.activeParts(sockets, rewriters)));
+                            .thenCompose(set -> steps(ColoCommands.activeParts(sockets, rewriters, compareTimeout)));
                 })
                 .thenCompose(made -> steps(List.of(
                         ColoCommands.capabilities(true, true),

@@ -101,7 +101,7 @@ final class ColoCommands {
     // -------------------------------------------------------------------------------------------------- the active
 
     /** Sockets and comparison, filters switched off: may be made while the guest runs unpaired. */
-    static List<QmpCommand> activeParts(TwinSockets sockets, List<Boolean> rewriters) {
+    static List<QmpCommand> activeParts(TwinSockets sockets, List<Boolean> rewriters, Duration compareTimeout) {
         List<QmpCommand> all = new ArrayList<>();
         for (int i = 0; i < sockets.cards(); i++) {
             all.add(socket("copied" + i, sockets.copied(i), true));
@@ -125,6 +125,8 @@ final class ColoCommands {
                     .with("secondary_in", "answers" + i)
                     .with("outdev", "outin" + i)
                     .with("iothread", "comparing" + i)
+                    .with("compare_timeout", compareTimeout.toMillis())
+                    .with("expired_scan_cycle", Math.max(1, compareTimeout.toMillis() / 2))
                     .with("vnet_hdr_support", true));
         }
         return all;

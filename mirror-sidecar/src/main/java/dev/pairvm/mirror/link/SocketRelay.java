@@ -67,6 +67,11 @@ final class SocketRelay extends ChannelInboundHandlerAdapter implements StreamCh
         stream = opened;
     }
 
+    /** Whether there is no stream any more. */
+    boolean isOver() {
+        return stream == null;
+    }
+
     /** Gives the stream what it takes; its end only behind the last byte. */
     private void pump() {
         StreamChannel to = stream;

@@ -2,6 +2,7 @@ package dev.pairvm.mirror.link;
 
 import dev.pairvm.api.mirror.CopyId;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelInitializer;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -21,6 +23,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class StreamDesk {
     private static final Logger LOG = LoggerFactory.getLogger(StreamDesk.class);
+    /** A socket that is not there yet is tried again after this. */
+    private static final long AGAIN_MILLIS = 10;
 
     private final LinkTransport transport;
     private final Function<CopyId, @Nullable StreamMux> links;
@@ -58,31 +62,63 @@ public final class StreamDesk {
         return link.open(name, handler);
     }
 
-    /** Takes streams of this name by connecting each to the Unix socket {@code socket}, which may come to be later. */
+    /** Takes streams of this name by connecting each to the Unix socket {@code socket}, which may come to be before the first stream. */
     public void serve(String name, Path socket) {
+        serve(name, socket, 0);
+    }
+
+    /**
+     * The same for a socket that may come to be while the stream waits.
+     *
+     * @param millis how long a stream waits at most; it is refused then
+     */
+    public void serve(String name, Path socket, long millis) {
         accept(name, incoming -> {
             SocketRelay relay = new SocketRelay();
             relay.streamIs(incoming.stream());
-            transport
-                    .localDialer()
-                    .handler(relayed(relay))
-                    .connect(transport.local(socket))
-                    .addListener(done -> {
-                        if (done.isSuccess()) {
-                            incoming.accept();
-                            relay.socketConnected(((io.netty.channel.ChannelFuture) done).channel());
-                        } else {
-                            LOG.warn(
-                                    "stream {} refused, {} can not be connected: {}",
-                                    name,
-                                    socket,
-                                    done.cause().toString());
-                            incoming.refuse("the local socket can not be connected: "
-                                    + done.cause().getMessage());
-                        }
-                    });
+            connect(name, socket, incoming, relay, System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis));
             return relay;
         });
+    }
+
+    private void connect(
+            String name, Path socket, StreamChannel.Incoming incoming, SocketRelay relay, long untilNanos) {
+        if (relay.isOver()) {
+            return; // the peer gave it up meanwhile
+        }
+        transport
+                .localDialer()
+                .handler(new ChannelInitializer<>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        SocketRelay.configure(channel);
+                    }
+                })
+                .connect(transport.local(socket))
+                .addListener((ChannelFutureListener) done -> {
+                    if (done.isSuccess()) {
+                        // Only now: a relay belongs to one channel, and would take a failed attempt for the socket's
+                        // end.
+                        done.channel().pipeline().addLast(relay);
+                        incoming.accept();
+                        relay.socketConnected(done.channel());
+                    } else if (System.nanoTime() - untilNanos < 0) {
+                        done.channel()
+                                .eventLoop()
+                                .schedule(
+                                        () -> connect(name, socket, incoming, relay, untilNanos),
+                                        AGAIN_MILLIS,
+                                        TimeUnit.MILLISECONDS);
+                    } else {
+                        LOG.warn(
+                                "stream {} refused, {} can not be connected: {}",
+                                name,
+                                socket,
+                                done.cause().toString());
+                        incoming.refuse("the local socket can not be connected: "
+                                + done.cause().getMessage());
+                    }
+                });
     }
 
     /**
@@ -121,15 +157,5 @@ public final class StreamDesk {
             }
         });
         return bound;
-    }
-
-    private static ChannelInitializer<Channel> relayed(SocketRelay relay) {
-        return new ChannelInitializer<>() {
-            @Override
-            protected void initChannel(Channel channel) {
-                SocketRelay.configure(channel);
-                channel.pipeline().addLast(relay);
-            }
-        };
     }
 }

@@ -60,6 +60,7 @@ class DiskBackendTest {
                 requests,
                 event -> asked.add((Event.WriteReceived) event),
                 () -> false,
+                new TwinBacking(),
                 DiskCounters.NONE);
     }
 

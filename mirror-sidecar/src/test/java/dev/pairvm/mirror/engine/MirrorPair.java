@@ -170,11 +170,19 @@ final class MirrorPair implements AutoCloseable {
                 new PairCore(config),
                 loop,
                 requests,
-                new StoreEffects(store, workers, loop, requests, end, event -> engine[0].post(event)),
+                new StoreEffects(
+                        store,
+                        workers,
+                        loop,
+                        requests,
+                        end,
+                        new PeerWrites(System::nanoTime),
+                        event -> engine[0].post(event)),
                 new ServedSizes(List.of(disk), "backup/", store.diskBytes(), nobody),
                 new ArbiterEffects(copy.equals(A) ? arbiterOfA : arbiterOfB, event -> engine[0].post(event)),
                 end,
                 name -> CompletableFuture.failedFuture(new IllegalStateException("no channels here")),
+                nobody,
                 nobody,
                 nobody,
                 new Reign(System::nanoTime, InstantSource.system()),
@@ -196,6 +204,7 @@ final class MirrorPair implements AutoCloseable {
                 requests,
                 event -> engine[0].post(event),
                 engine[0]::isStandby,
+                new TwinBacking(),
                 DiskCounters.NONE);
         return new Side(workers, store, engine[0], backend);
     }

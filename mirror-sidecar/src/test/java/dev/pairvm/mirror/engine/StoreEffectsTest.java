@@ -36,7 +36,8 @@ class StoreEffectsTest {
     @BeforeEach
     void open(@TempDir Path folder) throws Exception {
         store = CopyStore.open(List.of(MirrorPair.folder(folder.resolve("disk"))), workers, loop::add);
-        effects = new StoreEffects(store, workers, loop::add, requests, peer, seen::add);
+        effects = new StoreEffects(
+                store, workers, loop::add, requests, peer, new PeerWrites(System::nanoTime), seen::add);
     }
 
     @AfterEach

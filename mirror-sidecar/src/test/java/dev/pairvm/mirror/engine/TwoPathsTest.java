@@ -162,11 +162,13 @@ class TwoPathsTest {
                         loop,
                         requests,
                         port,
+                        new PeerWrites(clock::nanos),
                         event -> late.get().post(event)),
                 new ServedSizes(List.of(disk), "backup/", copyStore.diskBytes(), nobody),
                 new ArbiterEffects(arbiter, event -> late.get().post(event)),
                 port,
                 name -> CompletableFuture.failedFuture(new IllegalStateException("no channels here")),
+                nobody,
                 nobody,
                 nobody,
                 new Reign(clock::nanos, InstantSource.system()),
@@ -183,7 +185,13 @@ class TwoPathsTest {
                 port,
                 tcp,
                 new DiskBackend(
-                        0, copyStore.disks().getFirst(), requests, engine::post, engine::isStandby, DiskCounters.NONE));
+                        0,
+                        copyStore.disks().getFirst(),
+                        requests,
+                        engine::post,
+                        engine::isStandby,
+                        new TwinBacking(),
+                        DiskCounters.NONE));
     }
 
     private static CoreConfig core(CopyId copy) {

@@ -1,0 +1,38 @@
+package dev.pairvm.mirror.engine;
+
+/**
+ * The streams between the two mirrors of a twinning, and what goes over the first of them.
+ *
+ * <pre>
+ * active                                                       standby
+ *   expect-twin  ──────────────────────────────────────────►  a QEMU that waits, overlays, the writes' way through it
+ *                ◄──────────────────────────────────── READY
+ *   twin-ram     ──────────────────────────────────────────►  memory, then checkpoints; both ways
+ *   twin-copied-N, twin-answers-N  ◄────────────────────────  opened by the standby's QEMU; frames both ways
+ *                ◄─────────────────────────────── CHECKPOINT  an overlay is full
+ *                WRITES_BACK ──────────────────────────────►
+ *                ◄─────────────────────────────────────── OK  nothing is under way through the twin
+ *   (end)        ──────────────────────────────────────────►  the twin is given up
+ * </pre>
+ *
+ * The first stream ends in order when the record lets nobody take over any more. One that breaks says nothing: then the record decides.
+ */
+final class TwinWords {
+    static final String EXPECT = "expect-twin";
+    static final String RAM = "twin-ram";
+
+    static final byte READY = 1;
+    static final byte CHECKPOINT = 2;
+    static final byte WRITES_BACK = 3;
+    static final byte OK = 4;
+
+    private TwinWords() {}
+
+    static String copied(int card) {
+        return "twin-copied-" + card;
+    }
+
+    static String answers(int card) {
+        return "twin-answers-" + card;
+    }
+}
