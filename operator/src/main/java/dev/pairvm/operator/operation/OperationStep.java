@@ -122,18 +122,30 @@ final class OperationStep {
         if (standby == null || standby.role() != MirrorReport.Role.STANDBY || !standby.runner()) {
             return new Step.Wait("waits for copy " + to.get() + " to be able to take the guest");
         }
+        if (twinIs(serving, MirrorReport.TwinState.STARTING) || twinIs(serving, MirrorReport.TwinState.ENDING)) {
+            return new Step.Wait("waits for the twin of the guest, which is on its way or ends");
+        }
+        return begin(known, arbiter, to.get());
+    }
+
+    private static Step begin(Known known, ArbiterRecord arbiter, CopyId to) {
+        CopyId active = arbiter.active();
         return new Step.Begin(
                 new Evidence(
                         active.value(),
-                        to.get().value(),
+                        to.value(),
                         known.nodes.get(active),
-                        known.nodes.get(to.get()),
+                        known.nodes.get(to),
                         arbiter.epoch().value(),
                         null,
                         null),
                 arbiter.epoch().value(),
                 active,
-                to.get());
+                to);
+    }
+
+    private static boolean twinIs(MirrorReport serving, MirrorReport.TwinState state) {
+        return serving.twin().filter(twin -> twin.state() == state).isPresent();
     }
 
     private static Step follow(Known known, Evidence evidence) {
@@ -171,6 +183,11 @@ final class OperationStep {
                                     .map(Duration::ofMillis)
                                     .orElse(null)));
         }
+        if (arbiter.epoch().value() == fromEpoch + 1 && twinCameBetween(known, arbiter, to)) {
+            // One epoch is too few for the guest to have moved there and back: the order came before the record, which
+            // made it stale.
+            return begin(known, arbiter, new CopyId(to));
+        }
         if (arbiter.epoch().value() != fromEpoch && endsItsTwin(known, arbiter, to)) {
             // The same order, under way: a twin is withdrawn from the record before the guest moves. It is not given
             // again.
@@ -198,11 +215,22 @@ final class OperationStep {
         return new Step.Order(fromEpoch, arbiter.active(), new CopyId(to));
     }
 
+    /** Whether the new epoch is the one by which the twin was recorded. */
+    private static boolean twinCameBetween(Known known, ArbiterRecord arbiter, String to) {
+        MirrorReport serving = known.reports.get(arbiter.active());
+        return arbiter.inSync().contains(new CopyId(to))
+                && arbiter.mode() == ArbiterRecord.Mode.FT
+                && serving != null
+                && serving.epoch().equals(arbiter.epoch())
+                && twinIs(serving, MirrorReport.TwinState.RUNNING);
+    }
+
     private static boolean endsItsTwin(Known known, ArbiterRecord arbiter, String to) {
         MirrorReport serving = known.reports.get(arbiter.active());
         return arbiter.inSync().contains(new CopyId(to))
                 && serving != null
-                && serving.twin().filter(MirrorReport.Twin::wished).isPresent();
+                && serving.twin().filter(MirrorReport.Twin::wished).isPresent()
+                && !twinIs(serving, MirrorReport.TwinState.RUNNING);
     }
 
     private static boolean late(Known known) {

@@ -179,11 +179,13 @@ final class TwinSupport {
                 .findFirst()
                 .map(copy -> new Plan.Doing(
                         Reason.MirrorTooOld,
-                        "spec.level: the pod of copy " + copy
-                                + " was made by an earlier release and can have no twin; "
+                        "spec.level: "
+                                + (seen.pod(copy).filter(PodFact::overlays).isPresent()
+                                        ? "the mirror of copy " + copy + " is of a release that knows no twins"
+                                        : "the pod of copy " + copy + " was made by an earlier release")
                                 + (seen.active().filter(copy::equals).isPresent()
-                                        ? "it is the active's: switch over, then delete it"
-                                        : "delete it")));
+                                        ? "; it is the active's: switch over, then delete its pod"
+                                        : "; delete its pod")));
     }
 
     /** Only before there is a twin: later the mirror goes by what checkpoints cost. */

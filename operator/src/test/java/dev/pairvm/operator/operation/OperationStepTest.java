@@ -51,11 +51,15 @@ class OperationStepTest {
     }
 
     private static ArbiterRecord arbiter(String active, long epoch, String... inSync) {
+        return arbiter(ArbiterRecord.Mode.HA, active, epoch, inSync);
+    }
+
+    private static ArbiterRecord arbiter(ArbiterRecord.Mode mode, String active, long epoch, String... inSync) {
         return new ArbiterRecord(
                 new Epoch(epoch),
                 new CopyId(active),
                 Stream.of(inSync).map(CopyId::new).collect(Collectors.toCollection(TreeSet::new)),
-                ArbiterRecord.Mode.HA,
+                mode,
                 "nonce",
                 new TreeMap<>());
     }
@@ -154,6 +158,41 @@ class OperationStepTest {
                 .isInstanceOfSatisfying(
                         OperationStep.Step.Finish.class,
                         finish -> assertThat(finish.phase()).isEqualTo(Phase.Failed));
+    }
+
+    /** A twin that is recorded is an epoch, and the order of the one before is stale. */
+    @Test
+    void aTwinThatComesBetweenIsWaitedForOrTheOrderGivenAnew() {
+        for (MirrorReport.TwinState state : List.of(MirrorReport.TwinState.STARTING, MirrorReport.TwinState.ENDING)) {
+            assertThat(OperationStep.next(known(
+                            Phase.Pending,
+                            null,
+                            Duration.ZERO,
+                            arbiter("a", 3, "a", "b"),
+                            Reports.with(Reports.active("a", 3, "b"), Reports.twin(true, state, "")),
+                            Reports.standby("b", 3, "a"))))
+                    .isInstanceOf(OperationStep.Step.Wait.class);
+        }
+        MirrorReport running =
+                Reports.with(Reports.active("a", 4, "b"), Reports.twin(true, MirrorReport.TwinState.RUNNING, ""));
+        assertThat(OperationStep.next(known(
+                        Phase.Running,
+                        ORDERED,
+                        Duration.ofSeconds(5),
+                        arbiter(ArbiterRecord.Mode.FT, "a", 4, "a", "b"),
+                        running,
+                        Reports.standby("b", 4, "a"))))
+                .isEqualTo(new OperationStep.Step.Begin(new Evidence("a", "b", "n1", "n2", 4L, null, null), 4, A, B));
+        assertThat(OperationStep.next(known(
+                        Phase.Running,
+                        ORDERED,
+                        Duration.ofSeconds(5),
+                        arbiter(ArbiterRecord.Mode.FT, "a", 5, "a", "b"),
+                        Reports.with(
+                                Reports.active("a", 5, "b"), Reports.twin(true, MirrorReport.TwinState.RUNNING, "")),
+                        Reports.standby("b", 5, "a"))))
+                .as("it may have moved, and back")
+                .isInstanceOf(OperationStep.Step.Finish.class);
     }
 
     @Test
