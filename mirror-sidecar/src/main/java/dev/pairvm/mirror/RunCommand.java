@@ -1,9 +1,5 @@
 package dev.pairvm.mirror;
 
-import com.fasterxml.jackson.core.JacksonException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import dev.pairvm.api.mirror.MirrorConfig;
 import dev.pairvm.mirror.engine.MirrorAssembly;
 import dev.pairvm.mirror.engine.MirrorSettings;
@@ -170,14 +166,11 @@ final class RunCommand implements Callable<Integer> {
     }
 
     private static MirrorConfig read(Path file) throws IOException {
-        JsonMapper json = JsonMapper.builder()
-                .addModule(new Jdk8Module())
-                .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-                .build();
+        byte[] json = Files.readAllBytes(file);
         try {
-            return json.readValue(Files.readAllBytes(file), MirrorConfig.class);
-        } catch (JacksonException e) {
-            throw new IllegalArgumentException(file + ": " + e.getOriginalMessage(), e);
+            return MirrorConfigReader.read(json);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }
     }
 }

@@ -103,14 +103,18 @@ public final class MirrorMetrics {
     private final TwinMetrics twin = new TwinMetrics(registry);
     private final Gauge eventReaders = gauge("event_readers", "Readers of /v1/events");
 
-    /** Registers the families; {@code info} is 1 from now. */
+    /** Registers the families but those of the JVM; {@code info} is 1 from now. */
     public MirrorMetrics(String version, String machine, CopyId copy) {
         info.labels(version, machine, copy.value()).set(1);
-        DefaultExports.register(registry);
         Gauge.build("pairvm_mirror_direct_memory_bytes", "Memory of network and disk buffers, outside of the heap")
                 .register(registry)
                 .setChild(new DirectMemory());
         setRole(MirrorReport.Role.IDLE);
+    }
+
+    /** Registers those of the JVM, once. Takes tens of milliseconds, which a start does not wait for; on any thread. */
+    public void registerJvm() {
+        DefaultExports.register(registry);
     }
 
     /** Read when somebody asks. */

@@ -45,8 +45,10 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -120,13 +122,18 @@ public final class MirrorAssembly {
         // seconds.
         NbdListener listener = NbdListener.onUnixSocket(new GuestFiles(settings.runDirectory()).nbdSocket(), loop);
 
+        // The link: the ciphers are set up beside the disks.
+        Late<MirrorEngine> late = new Late<>();
+        MirrorMetrics metrics = new MirrorMetrics(settings.version(), config.machine(), config.copy());
+        FutureTask<LinkPort> preparing = new FutureTask<>(() -> link(settings, loop, clock, late, metrics));
+        Thread.ofPlatform().daemon().name("link-setup").start(preparing);
+
         // Disks.
         IoWorkers workers = IoWorkers.forDisks(config.disks().size());
         CopyStore store = CopyStore.open(config.disks(), workers, loop);
         Optional<Superblock> superblock = superblock(store);
 
         // Arbiter.
-        MirrorMetrics metrics = new MirrorMetrics(settings.version(), config.machine(), config.copy());
         Arbiter arbiter = new MeteredArbiter(
                 metrics,
                 settings.arbiterFile()
@@ -138,21 +145,10 @@ public final class MirrorAssembly {
                                 config.lease())));
 
         // The core and its engine.
-        Late<MirrorEngine> late = new Late<>();
         LateChange changed = new LateChange();
         GuestRequests requests = new GuestRequests();
         Reign reign = new Reign(clock::nanos, InstantSource.system());
-        LinkPort link = new LinkPort(settings, loop, clock, late::get, new LinkPort.LinkMeters() {
-            @Override
-            public void linkDown(CopyId peer, String cause) {
-                metrics.linkDown(peer, cause);
-            }
-
-            @Override
-            public void linkRefused(String reason) {
-                metrics.linkRefused(reason);
-            }
-        });
+        LinkPort link = prepared(preparing);
         PeerWrites peerWrites = new PeerWrites(clock::nanos);
         TwinBacking backing = new TwinBacking();
         GuestSide guestSide = settings.disksOnly()
@@ -226,8 +222,9 @@ public final class MirrorAssembly {
         });
         HealthServer health = new HealthServer(vertx, new Healthy(engine, clock), metrics);
 
-        onContext(context, () -> control.listen(settings.controlPort()).mapEmpty());
-        onContext(context, () -> health.listen(settings.healthPort()).mapEmpty());
+        Starting begun = new Starting(context);
+        begun.begin(() -> control.listen(settings.controlPort()));
+        begun.begin(() -> health.listen(settings.healthPort()));
 
         // The core begins; only then may requests and frames arrive.
         boolean guestAlive = guestSide.adopt(ADOPT_LIMIT);
@@ -243,11 +240,13 @@ public final class MirrorAssembly {
         loop.submit(() -> sizes.serve(nbd)).get();
         Meeting meeting = new Meeting(settings, loop, arbiter, link);
         loop.submit(meeting::listen).get().get();
+        begun.await();
         loop.submit(() -> {
                     meeting.begin();
                     loop.scheduleAtFixedRate(feed::refresh, REFRESH_MILLIS, REFRESH_MILLIS, TimeUnit.MILLISECONDS);
                 })
                 .get();
+        workers.submit(metrics::registerJvm);
         return new MirrorAssembly(vertx, loop, engine, link, workers, store, nbd);
     }
 
@@ -314,15 +313,56 @@ public final class MirrorAssembly {
         return new NbdExports(exports);
     }
 
-    private interface Starting {
-        Future<Void> begin();
+    private static LinkPort link(
+            MirrorSettings settings,
+            EventLoop loop,
+            MonotonicClock clock,
+            Late<MirrorEngine> late,
+            MirrorMetrics metrics)
+            throws LinkSetupException {
+        return new LinkPort(settings, loop, clock, late::get, new LinkPort.LinkMeters() {
+            @Override
+            public void linkDown(CopyId peer, String cause) {
+                metrics.linkDown(peer, cause);
+            }
+
+            @Override
+            public void linkRefused(String reason) {
+                metrics.linkRefused(reason);
+            }
+        });
     }
 
-    private static void onContext(Context context, Starting starting) throws ExecutionException, InterruptedException {
-        CompletableFuture<Void> started = new CompletableFuture<>();
-        context.runOnContext(ignored ->
-                starting.begin().onSuccess(done -> started.complete(null)).onFailure(started::completeExceptionally));
-        started.get();
+    private static LinkPort prepared(FutureTask<LinkPort> preparing)
+            throws LinkSetupException, ExecutionException, InterruptedException {
+        try {
+            return preparing.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof LinkSetupException unusable) {
+                throw unusable;
+            }
+            throw e;
+        }
+    }
+
+    /** Servers that begin to listen beside the rest of the start. */
+    private record Starting(Context context, List<CompletableFuture<Integer>> ports) {
+        Starting(Context context) {
+            this(context, new ArrayList<>());
+        }
+
+        void begin(Supplier<Future<Integer>> server) {
+            CompletableFuture<Integer> port = new CompletableFuture<>();
+            context.runOnContext(
+                    ignored -> server.get().onSuccess(port::complete).onFailure(port::completeExceptionally));
+            ports.add(port);
+        }
+
+        void await() throws ExecutionException, InterruptedException {
+            for (CompletableFuture<Integer> port : ports) {
+                port.get();
+            }
+        }
     }
 
     /** Blocks until {@link #stop} has ended. */

@@ -1,6 +1,5 @@
 package dev.pairvm.mirror.guest;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
@@ -39,11 +38,14 @@ final class QemuProcess implements AutoCloseable {
     private static final Linker LINKER = Linker.nativeLinker();
     private static final MemoryLayout STATE = Linker.Option.captureStateLayout();
     private static final long ERRNO_OFFSET = STATE.byteOffset(MemoryLayout.PathElement.groupElement("errno"));
-    private static final MethodHandle PIDFD_OPEN = handle("pidfd_open", JAVA_INT, JAVA_INT);
-    private static final MethodHandle PIDFD_SEND_SIGNAL =
-            handle("pidfd_send_signal", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
-    private static final MethodHandle POLL = handle("poll", ADDRESS, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle CLOSE = handle("close", JAVA_INT);
+    /** The same for all, and the same as the disks' calls have: the JVM makes code for each shape, which takes time at the start. */
+    private static final FunctionDescriptor SHAPE =
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+
+    private static final MethodHandle PIDFD_OPEN = function("pidfd_open");
+    private static final MethodHandle PIDFD_SEND_SIGNAL = function("pidfd_send_signal");
+    private static final MethodHandle POLL = function("poll");
+    private static final MethodHandle CLOSE = function("close");
 
     private final int pid;
     private final int fd;
@@ -60,7 +62,7 @@ final class QemuProcess implements AutoCloseable {
      * @return empty if there is no such process, or it is another program (or still the launcher, about to become QEMU)
      */
     static Optional<QemuProcess> find(int pid, String uuid) {
-        int fd = (int) call(state -> (int) PIDFD_OPEN.invokeExact(state, pid, 0));
+        int fd = (int) call(state -> (int) (long) PIDFD_OPEN.invokeExact(state, (long) pid, 0L, 0L, 0L, 0L));
         if (fd < 0) {
             if (fd != -ESRCH) {
                 LOG.error("pidfd_open failed with errno {}; QEMU can not be signalled", -fd);
@@ -133,7 +135,7 @@ final class QemuProcess implements AutoCloseable {
             poll.set(JAVA_INT, 0, fd);
             poll.set(JAVA_SHORT, 4, POLLIN);
             // pidfd_open(2): readable when the process, all of it, has ended.
-            return !closed && call(state -> (int) POLL.invokeExact(state, poll, 1L, 0)) == 0;
+            return !closed && call(state -> (int) (long) POLL.invokeExact(state, poll.address(), 1L, 0L, 0L, 0L)) == 0;
         }
     }
 
@@ -170,7 +172,8 @@ final class QemuProcess implements AutoCloseable {
     private synchronized void signal(int number) {
         long result = closed
                 ? -ESRCH
-                : call(state -> (int) PIDFD_SEND_SIGNAL.invokeExact(state, fd, number, MemorySegment.NULL, 0));
+                : call(state ->
+                        (int) (long) PIDFD_SEND_SIGNAL.invokeExact(state, (long) fd, (long) number, 0L, 0L, 0L));
         if (result < 0 && result != -ESRCH) {
             LOG.error("QEMU {} can not be sent signal {}: errno {}", pid, number, -result);
         }
@@ -180,7 +183,7 @@ final class QemuProcess implements AutoCloseable {
     public synchronized void close() {
         if (!closed) {
             closed = true;
-            call(state -> (int) CLOSE.invokeExact(state, fd));
+            call(state -> (int) (long) CLOSE.invokeExact(state, (long) fd, 0L, 0L, 0L, 0L));
         }
     }
 
@@ -198,10 +201,9 @@ final class QemuProcess implements AutoCloseable {
         }
     }
 
-    private static MethodHandle handle(String name, MemoryLayout... arguments) {
+    /** By the ABIs of 64-bit Linux a function does not see arguments that it does not ask for; of an {@code int} the lower half counts. */
+    private static MethodHandle function(String name) {
         return LINKER.downcallHandle(
-                LINKER.defaultLookup().findOrThrow(name),
-                FunctionDescriptor.of(JAVA_INT, arguments),
-                Linker.Option.captureCallState("errno"));
+                LINKER.defaultLookup().findOrThrow(name), SHAPE, Linker.Option.captureCallState("errno"));
     }
 }

@@ -9,7 +9,6 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -43,13 +42,16 @@ final class NetlinkSocket implements AutoCloseable {
     private static final Linker LINKER = Linker.nativeLinker();
     private static final MemoryLayout STATE = Linker.Option.captureStateLayout();
     private static final long ERRNO_OFFSET = STATE.byteOffset(MemoryLayout.PathElement.groupElement("errno"));
-    private static final MethodHandle SOCKET = handle("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle SETSOCKOPT =
-            handle("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle SEND = handle("send", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle RECV = handle("recv", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle CLOSE = handle("close", JAVA_INT, JAVA_INT);
-    private static final MethodHandle IF_NAMETOINDEX = handle("if_nametoindex", JAVA_INT, JAVA_LONG);
+    /** The same for all, and the same as the disks' calls have: the JVM makes code for each shape, which takes time at the start. */
+    private static final FunctionDescriptor SHAPE =
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+
+    private static final MethodHandle SOCKET = function("socket");
+    private static final MethodHandle SETSOCKOPT = function("setsockopt");
+    private static final MethodHandle SEND = function("send");
+    private static final MethodHandle RECV = function("recv");
+    private static final MethodHandle CLOSE = function("close");
+    private static final MethodHandle IF_NAMETOINDEX = function("if_nametoindex");
 
     private final Arena arena = Arena.ofShared();
     private final MemorySegment state = arena.allocate(STATE);
@@ -60,7 +62,8 @@ final class NetlinkSocket implements AutoCloseable {
 
     /** Opens it; fails where netlink is not allowed. */
     NetlinkSocket(int protocol) throws NetworkException {
-        long opened = call(() -> (int) SOCKET.invokeExact(state, AF_NETLINK, SOCK_RAW_CLOEXEC, protocol));
+        long opened = call(() -> (int)
+                (long) SOCKET.invokeExact(state, (long) AF_NETLINK, (long) SOCK_RAW_CLOEXEC, (long) protocol, 0L, 0L));
         if (opened < 0) {
             arena.close();
             throw new NetworkException("no netlink socket: " + new Errno((int) -opened).symbol());
@@ -79,7 +82,8 @@ final class NetlinkSocket implements AutoCloseable {
     }
 
     private void option(int level, int option, int length) throws NetworkException {
-        long result = call(() -> (int) SETSOCKOPT.invokeExact(state, fd, level, option, memory.address(), length));
+        long result = call(() -> (int) (long)
+                SETSOCKOPT.invokeExact(state, (long) fd, (long) level, (long) option, memory.address(), (long) length));
         if (result < 0) {
             throw new NetworkException("setsockopt on netlink: " + new Errno((int) -result).symbol());
         }
@@ -104,13 +108,14 @@ final class NetlinkSocket implements AutoCloseable {
         ByteBuffer bytes = messages.finish();
         int length = bytes.remaining();
         MemorySegment.copy(MemorySegment.ofBuffer(bytes), 0, memory, 0, length);
-        long sent = call(() -> (long) SEND.invokeExact(state, fd, memory.address(), (long) length, 0));
+        long sent = call(() -> (long) SEND.invokeExact(state, (long) fd, memory.address(), (long) length, 0L, 0L));
         if (sent != length) {
             throw new NetworkException(what + ": send: " + new Errno((int) -sent).symbol());
         }
         int missing = messages.acks();
         while (missing > 0) {
-            long received = call(() -> (long) RECV.invokeExact(state, fd, memory.address(), (long) BUFFER_BYTES, 0));
+            long received = call(
+                    () -> (long) RECV.invokeExact(state, (long) fd, memory.address(), (long) BUFFER_BYTES, 0L, 0L));
             if (received == -EINTR) {
                 continue;
             }
@@ -149,7 +154,7 @@ final class NetlinkSocket implements AutoCloseable {
         try (Arena confined = Arena.ofConfined()) {
             MemorySegment state = confined.allocate(STATE);
             MemorySegment name = confined.allocateFrom(device);
-            int index = (int) IF_NAMETOINDEX.invokeExact(state, name.address());
+            int index = (int) (long) IF_NAMETOINDEX.invokeExact(state, name.address(), 0L, 0L, 0L, 0L);
             if (index <= 0) {
                 throw new NetworkException("the pod has no network device \"" + device + "\"");
             }
@@ -165,7 +170,7 @@ final class NetlinkSocket implements AutoCloseable {
     public synchronized void close() {
         if (!closed) {
             closed = true;
-            call(() -> (int) CLOSE.invokeExact(state, fd));
+            call(() -> (int) (long) CLOSE.invokeExact(state, (long) fd, 0L, 0L, 0L, 0L));
             arena.close();
         }
     }
@@ -183,10 +188,9 @@ final class NetlinkSocket implements AutoCloseable {
         }
     }
 
-    private static MethodHandle handle(String name, ValueLayout result, MemoryLayout... arguments) {
+    /** By the ABIs of 64-bit Linux a function does not see arguments that it does not ask for; of an {@code int} the lower half counts. */
+    private static MethodHandle function(String name) {
         return LINKER.downcallHandle(
-                LINKER.defaultLookup().findOrThrow(name),
-                FunctionDescriptor.of(result, arguments),
-                Linker.Option.captureCallState("errno"));
+                LINKER.defaultLookup().findOrThrow(name), SHAPE, Linker.Option.captureCallState("errno"));
     }
 }

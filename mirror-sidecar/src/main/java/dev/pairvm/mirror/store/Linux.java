@@ -1,6 +1,5 @@
 package dev.pairvm.mirror.store;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
@@ -10,6 +9,8 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 
 /**
  * The system calls that {@link LinuxFile} needs, through the foreign-function interface. Each returns the result, or the errno
@@ -43,54 +44,57 @@ final class Linux {
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
-    private static final long ERRNO_OFFSET = STATE.byteOffset(MemoryLayout.PathElement.groupElement("errno"));
+    private static final int ERRNO_OFFSET = (int) STATE.byteOffset(MemoryLayout.PathElement.groupElement("errno"));
 
-    private static final MethodHandle OPEN = variadic("open", 2, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
-    private static final MethodHandle IOCTL = variadic("ioctl", 2, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle CLOSE = plain("close", JAVA_INT, JAVA_INT);
-    private static final MethodHandle FLOCK = plain("flock", JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle PREAD = plain("pread", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle PWRITE = plain("pwrite", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle PREADV2 =
-            plain("preadv2", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle PWRITEV2 =
-            plain("pwritev2", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle FDATASYNC = plain("fdatasync", JAVA_INT, JAVA_INT);
-    private static final MethodHandle FTRUNCATE = plain("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
-    private static final MethodHandle LSEEK = plain("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle FALLOCATE =
-            plain("fallocate", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    /**
+     * One shape for every function, for the JVM makes code for each shape, which takes longer than opening a disk: up to five integers or
+     * pointers, whatever the function wants of them. The ABIs of 64-bit Linux pass these in registers, each as wide as it likes, so that a
+     * function does not see those that it does not ask for; nor do they tell variadic ones apart, as long as no argument is a floating-point
+     * number. Of an {@code int} result only the lower half counts.
+     */
+    private static final FunctionDescriptor SHAPE =
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
 
-    /** Per thread: where the call leaves errno, and one {@code struct iovec}. */
-    private record Scratch(MemorySegment state, MemorySegment iovec) {
-        Scratch() {
-            this(Arena.global().allocate(STATE), Arena.global().allocate(16, 8));
+    private static final MethodHandle OPEN = function("open");
+    private static final MethodHandle IOCTL = function("ioctl");
+    private static final MethodHandle CLOSE = function("close");
+    private static final MethodHandle FLOCK = function("flock");
+    private static final MethodHandle PREAD = function("pread");
+    private static final MethodHandle PWRITE = function("pwrite");
+    private static final MethodHandle PREADV2 = function("preadv2");
+    private static final MethodHandle PWRITEV2 = function("pwritev2");
+    private static final MethodHandle FDATASYNC = function("fdatasync");
+    private static final MethodHandle FTRUNCATE = function("ftruncate");
+    private static final MethodHandle LSEEK = function("lseek");
+    private static final MethodHandle FALLOCATE = function("fallocate");
+
+    /** Per thread: where the call leaves errno, and one {@code struct iovec}. Buffers, for a segment's accessors are made at run time too. */
+    private static final class Scratch {
+        private static final int IOVEC = 16;
+        private final ByteBuffer memory =
+                ByteBuffer.allocateDirect(IOVEC + (int) STATE.byteSize()).order(ByteOrder.nativeOrder());
+        private final MemorySegment state = MemorySegment.ofBuffer(memory).asSlice(IOVEC);
+        private final long address = MemorySegment.ofBuffer(memory).address();
+
+        /** Its address. */
+        long iovec(long base, long length) {
+            memory.putLong(0, base).putLong(8, length);
+            return address;
+        }
+
+        long resultOf(long result) {
+            return result >= 0 ? result : -memory.getInt(IOVEC + ERRNO_OFFSET);
         }
     }
 
-    // Freed never: the threads that do disk I/O are few and live as long as the process.
+    // The threads that do disk I/O are few.
     private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
 
     private Linux() {}
 
-    private static MethodHandle plain(String name, MemoryLayout result, MemoryLayout... arguments) {
+    private static MethodHandle function(String name) {
         return LINKER.downcallHandle(
-                LINKER.defaultLookup().findOrThrow(name),
-                FunctionDescriptor.of(result, arguments),
-                Linker.Option.captureCallState("errno"));
-    }
-
-    private static MethodHandle variadic(
-            String name, int firstVariadic, MemoryLayout result, MemoryLayout... arguments) {
-        return LINKER.downcallHandle(
-                LINKER.defaultLookup().findOrThrow(name),
-                FunctionDescriptor.of(result, arguments),
-                Linker.Option.captureCallState("errno"),
-                Linker.Option.firstVariadicArg(firstVariadic));
-    }
-
-    private static long resultOf(long result, MemorySegment state) {
-        return result >= 0 ? result : -state.get(JAVA_INT, ERRNO_OFFSET);
+                LINKER.defaultLookup().findOrThrow(name), SHAPE, Linker.Option.captureCallState("errno"));
     }
 
     private static AssertionError impossible(Throwable thrown) {
@@ -98,37 +102,38 @@ final class Linux {
     }
 
     static long open(String path, int flags, int mode) {
-        MemorySegment state = SCRATCH.get().state();
+        Scratch scratch = SCRATCH.get();
         try (Arena arena = Arena.ofConfined()) {
-            return resultOf(
-                    (int) OPEN.invokeExact(state, arena.allocateFrom(path).address(), flags, mode), state);
+            return scratch.resultOf((int) (long) OPEN.invokeExact(
+                    scratch.state, arena.allocateFrom(path).address(), (long) flags, (long) mode, 0L, 0L));
         } catch (Throwable t) {
             throw impossible(t);
         }
     }
 
     static long close(int fd) {
-        MemorySegment state = SCRATCH.get().state();
+        Scratch scratch = SCRATCH.get();
         try {
-            return resultOf((int) CLOSE.invokeExact(state, fd), state);
+            return scratch.resultOf((int) (long) CLOSE.invokeExact(scratch.state, (long) fd, 0L, 0L, 0L, 0L));
         } catch (Throwable t) {
             throw impossible(t);
         }
     }
 
     static long flock(int fd, int operation) {
-        MemorySegment state = SCRATCH.get().state();
+        Scratch scratch = SCRATCH.get();
         try {
-            return resultOf((int) FLOCK.invokeExact(state, fd, operation), state);
+            return scratch.resultOf(
+                    (int) (long) FLOCK.invokeExact(scratch.state, (long) fd, (long) operation, 0L, 0L, 0L));
         } catch (Throwable t) {
             throw impossible(t);
         }
     }
 
     static long pread(int fd, long address, long length, long offset) {
-        MemorySegment state = SCRATCH.get().state();
+        Scratch scratch = SCRATCH.get();
         try {
-            return resultOf((long) PREAD.invokeExact(state, fd, address, length, offset), state);
+            return scratch.resultOf((long) PREAD.invokeExact(scratch.state, (long) fd, address, length, offset, 0L));
         } catch (Throwable t) {
             throw impossible(t);
         }
@@ -136,22 +141,18 @@ final class Linux {
 
     static long preadCached(int fd, long address, long length, long offset) {
         Scratch scratch = SCRATCH.get();
-        scratch.iovec().set(JAVA_LONG, 0, address);
-        scratch.iovec().set(JAVA_LONG, 8, length);
         try {
-            return resultOf(
-                    (long) PREADV2.invokeExact(
-                            scratch.state(), fd, scratch.iovec().address(), 1, offset, RWF_NOWAIT),
-                    scratch.state());
+            return scratch.resultOf((long) PREADV2.invokeExact(
+                    scratch.state, (long) fd, scratch.iovec(address, length), 1L, offset, (long) RWF_NOWAIT));
         } catch (Throwable t) {
             throw impossible(t);
         }
     }
 
     static long pwrite(int fd, long address, long length, long offset) {
-        MemorySegment state = SCRATCH.get().state();
+        Scratch scratch = SCRATCH.get();
         try {
-            return resultOf((long) PWRITE.invokeExact(state, fd, address, length, offset), state);
+            return scratch.resultOf((long) PWRITE.invokeExact(scratch.state, (long) fd, address, length, offset, 0L));
         } catch (Throwable t) {
             throw impossible(t);
         }
@@ -159,49 +160,46 @@ final class Linux {
 
     static long pwriteDurably(int fd, long address, long length, long offset) {
         Scratch scratch = SCRATCH.get();
-        scratch.iovec().set(JAVA_LONG, 0, address);
-        scratch.iovec().set(JAVA_LONG, 8, length);
         try {
-            return resultOf(
-                    (long) PWRITEV2.invokeExact(
-                            scratch.state(), fd, scratch.iovec().address(), 1, offset, RWF_DSYNC),
-                    scratch.state());
+            return scratch.resultOf((long) PWRITEV2.invokeExact(
+                    scratch.state, (long) fd, scratch.iovec(address, length), 1L, offset, (long) RWF_DSYNC));
         } catch (Throwable t) {
             throw impossible(t);
         }
     }
 
     static long fdatasync(int fd) {
-        MemorySegment state = SCRATCH.get().state();
+        Scratch scratch = SCRATCH.get();
         try {
-            return resultOf((int) FDATASYNC.invokeExact(state, fd), state);
+            return scratch.resultOf((int) (long) FDATASYNC.invokeExact(scratch.state, (long) fd, 0L, 0L, 0L, 0L));
         } catch (Throwable t) {
             throw impossible(t);
         }
     }
 
     static long ftruncate(int fd, long size) {
-        MemorySegment state = SCRATCH.get().state();
+        Scratch scratch = SCRATCH.get();
         try {
-            return resultOf((int) FTRUNCATE.invokeExact(state, fd, size), state);
+            return scratch.resultOf((int) (long) FTRUNCATE.invokeExact(scratch.state, (long) fd, size, 0L, 0L, 0L));
         } catch (Throwable t) {
             throw impossible(t);
         }
     }
 
     static long lseek(int fd, long offset, int whence) {
-        MemorySegment state = SCRATCH.get().state();
+        Scratch scratch = SCRATCH.get();
         try {
-            return resultOf((long) LSEEK.invokeExact(state, fd, offset, whence), state);
+            return scratch.resultOf((long) LSEEK.invokeExact(scratch.state, (long) fd, offset, (long) whence, 0L, 0L));
         } catch (Throwable t) {
             throw impossible(t);
         }
     }
 
     static long fallocate(int fd, int mode, long offset, long length) {
-        MemorySegment state = SCRATCH.get().state();
+        Scratch scratch = SCRATCH.get();
         try {
-            return resultOf((int) FALLOCATE.invokeExact(state, fd, mode, offset, length), state);
+            return scratch.resultOf(
+                    (int) (long) FALLOCATE.invokeExact(scratch.state, (long) fd, (long) mode, offset, length, 0L));
         } catch (Throwable t) {
             throw impossible(t);
         }
@@ -209,11 +207,13 @@ final class Linux {
 
     /** Size of a block device in bytes, {@code -ENOTTY} for anything else. */
     static long deviceSize(int fd) {
-        MemorySegment state = SCRATCH.get().state();
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment size = arena.allocate(JAVA_LONG);
-            long result = resultOf((int) IOCTL.invokeExact(state, fd, BLKGETSIZE64, size.address()), state);
-            return result < 0 ? result : size.get(JAVA_LONG, 0);
+        Scratch scratch = SCRATCH.get();
+        // Where the iovec is: the answer goes there.
+        long answer = scratch.iovec(0, 0);
+        try {
+            long result = scratch.resultOf(
+                    (int) (long) IOCTL.invokeExact(scratch.state, (long) fd, BLKGETSIZE64, answer, 0L, 0L));
+            return result < 0 ? result : scratch.memory.getLong(0);
         } catch (Throwable t) {
             throw impossible(t);
         }

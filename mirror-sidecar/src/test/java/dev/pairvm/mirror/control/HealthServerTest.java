@@ -79,6 +79,7 @@ class HealthServerTest {
         metrics.started("PROMOTED");
         metrics.guestRanAfter(0.59);
         metrics.linkRefused("IDENTITY");
+        metrics.registerJvm();
         String text = get("/metrics").body();
         assertThat(text)
                 .contains("pairvm_mirror_info{version=\"1.2\",machine=\"orders\",copy=\"a\",} 1.0")
