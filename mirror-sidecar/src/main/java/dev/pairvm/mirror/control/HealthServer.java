@@ -19,12 +19,18 @@ public final class HealthServer {
     private final HttpServer server;
     private final Health health;
     private final MirrorMetrics metrics;
+    private final Runnable refresh;
     private int connections;
 
-    /** Prepares the server; nothing listens yet. */
-    public HealthServer(Vertx vertx, Health health, MirrorMetrics metrics) {
+    /**
+     * Prepares the server; nothing listens yet.
+     *
+     * @param refresh run before the metrics are read
+     */
+    public HealthServer(Vertx vertx, Health health, MirrorMetrics metrics, Runnable refresh) {
         this.health = health;
         this.metrics = metrics;
+        this.refresh = refresh;
         this.server = vertx.createHttpServer(new HttpServerOptions()
                         .setHttp2ClearTextEnabled(false) // a client that offers to upgrade gets its answer by HTTP/1.1
                         .setMaxInitialLineLength(2 << 10)
@@ -59,10 +65,12 @@ public final class HealthServer {
         switch (request.path()) {
             case "/livez" -> state(request, health.live());
             case "/readyz" -> state(request, health.ready());
-            case "/metrics" ->
+            case "/metrics" -> {
+                refresh.run();
                 request.response()
                         .putHeader("Content-Type", MirrorMetrics.CONTENT_TYPE)
                         .end(metrics.text());
+            }
             case null, default -> request.response().setStatusCode(404).end("there is /livez, /readyz and /metrics\n");
         }
     }

@@ -20,6 +20,8 @@ final class Meeting {
     private static final Logger LOG = LoggerFactory.getLogger(Meeting.class);
     /** Pace of looking for a peer, and of announcing again what could not be announced. */
     private static final long LOOK_MILLIS = 500;
+    /** While nobody is missing, this side's own addresses are looked at every so many times only. */
+    private static final int IDLE_LOOKS = 10;
 
     private final MirrorSettings settings;
     private final EventLoop loop;
@@ -28,6 +30,7 @@ final class Meeting {
     private List<String> announced = List.of();
     private boolean announcing;
     private boolean reading;
+    private int looks;
 
     Meeting(MirrorSettings settings, EventLoop loop, Arbiter arbiter, LinkPort link) {
         this.settings = settings;
@@ -48,8 +51,12 @@ final class Meeting {
     }
 
     private void look() {
-        announceIfChanged();
-        if (!reading && link.misses(settings.config().copy())) {
+        boolean missing = link.misses(settings.config().copy());
+        looks++;
+        if (missing || announced.isEmpty() || looks % IDLE_LOOKS == 0) {
+            announceIfChanged();
+        }
+        if (!reading && missing) {
             reading = true;
             arbiter.read(answer -> {
                 reading = false;

@@ -57,8 +57,8 @@ public final class MirrorAssembly {
     private static final Logger LOG = LoggerFactory.getLogger(MirrorAssembly.class);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(8);
     private static final Duration ADOPT_LIMIT = Duration.ofSeconds(20);
-    /** The report and the metrics follow silent facts (round trip, resync progress) at this pace. */
-    private static final long REFRESH_MILLIS = 1000;
+    /** The metrics follow silent facts (round trip, resync progress) when they are read, and at this pace, so that no resync is missed. */
+    private static final long REFRESH_MILLIS = 10_000;
     /** No disk is called so: names of disks have no slash. */
     private static final String BACKUP_PREFIX = "backup/";
 
@@ -113,6 +113,7 @@ public final class MirrorAssembly {
         Vertx vertx = Vertx.vertx(new VertxOptions()
                 .setPreferNativeTransport(true)
                 .setEventLoopPoolSize(1)
+                .setBlockedThreadCheckInterval(TimeUnit.SECONDS.toMillis(10)) // it wakes a thread each time
                 .setWorkerPoolSize(1)
                 .setInternalBlockingPoolSize(1));
         Context context = vertx.getOrCreateContext();
@@ -220,7 +221,7 @@ public final class MirrorAssembly {
             feed.changed();
             control.reportChanged();
         });
-        HealthServer health = new HealthServer(vertx, new Healthy(engine, clock), metrics);
+        HealthServer health = new HealthServer(vertx, new Healthy(engine, clock), metrics, feed::refresh);
 
         Starting begun = new Starting(context);
         begun.begin(() -> control.listen(settings.controlPort()));

@@ -13,6 +13,7 @@ import dev.pairvm.mirror.core.VerifyRun;
 import dev.pairvm.mirror.network.NetworkException;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -32,12 +33,16 @@ public final class MirrorEngine {
     private static final Logger LOG = LoggerFactory.getLogger(MirrorEngine.class);
     /** Half a beacon: what the core wants to be woken at. */
     private static final long TICK_MILLIS = 25;
+    /** A beacon and a half: while nothing else happens, ticks ride on the beacons that are heard, and the timer waits for a missing one. */
+    private static final long QUIET_MILLIS = 75;
 
     /** Exit status after a broken invariant (EX_SOFTWARE). */
     private static final int EXIT_BUG = 70;
 
     /** Exit status when a new life is the way out (EX_TEMPFAIL). */
     private static final int EXIT_RESTART = 75;
+
+    private static final Event TICK = new Event.Tick();
 
     private final PairCore core;
     private final EventLoop loop;
@@ -58,7 +63,12 @@ public final class MirrorEngine {
     private final CompletableFuture<Void> readyToExit = new CompletableFuture<>();
     private CoreView view;
     private boolean viewStale = true;
-    private long lastTickNanos;
+    private final Runnable timedTick = this::timedTick;
+    private Future<?> nextTick;
+    /** Something but beacons and ticks has happened since the last beacon. */
+    private boolean busy;
+
+    private volatile long lastTickNanos;
     /** Payload of the frame whose step runs; the core's effects name it by its seq. */
     private @Nullable ByteBuf framePayload;
 
@@ -100,22 +110,50 @@ public final class MirrorEngine {
         pump = new EventPump(core, bootNanos, this::begin, this::stepEnded);
         view = core.view();
         lastTickNanos = bootNanos.getAsLong();
+        nextTick = loop.newSucceededFuture(null);
     }
 
     /** The first event, and ticks from then on. */
     public void start(Event.Started started) {
         post(started);
-        loop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+        tickIn(TICK_MILLIS);
+    }
+
+    private void tickIn(long millis) {
+        nextTick = loop.schedule(timedTick, millis, TimeUnit.MILLISECONDS);
+    }
+
+    private void timedTick() {
+        tick();
+        tickIn(TICK_MILLIS);
+    }
+
+    /**
+     * A beacon has woken the loop; if nothing but beacons did since the last tick, this is the next, and the timer is put off. From the
+     * first beacon that does not come, and while there is work, time passes for the core in steps of 25 ms.
+     */
+    private void tickWithBeacon() {
+        boolean quiet = !busy;
+        busy = requests.size() > 0;
+        if (quiet && nextTick.cancel(false)) {
+            tick();
+            tickIn(QUIET_MILLIS);
+        }
     }
 
     private void tick() {
         lastTickNanos = bootNanos.getAsLong();
         ticked.run();
-        post(new Event.Tick());
+        step(TICK);
     }
 
     /** An event from any part. */
     public void post(Event event) {
+        busy = true;
+        step(event);
+    }
+
+    private void step(Event event) {
         try {
             pump.post(event);
         } catch (RuntimeException | Error e) {
@@ -139,7 +177,8 @@ public final class MirrorEngine {
     /** A beacon; also a sign of life for the times in the report. */
     public void postBeacon(Event.BeaconHeard beacon) {
         reign.heardPeer(beacon.receivedAt());
-        post(beacon);
+        step(beacon);
+        tickWithBeacon();
     }
 
     /** Something that the report shows has changed outside the core. */

@@ -88,6 +88,11 @@ final class BeaconSession {
         return mask;
     }
 
+    /** Whether it was sent after all that were heard. */
+    synchronized boolean isNews(Beacon beacon) {
+        return beacon.n() > newestN;
+    }
+
     /** Takes an authentic beacon of this session. Answers whether the loop must be woken: something new waits for it. */
     synchronized boolean heard(Beacon beacon, long now) {
         if (beacon.to() < heardOn.length && beacon.n() + 2 >= newestN) {

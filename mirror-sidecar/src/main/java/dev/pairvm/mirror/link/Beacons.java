@@ -261,13 +261,17 @@ public final class Beacons {
                 }
                 before = now;
                 await(now == null ? 0 : Math.max(1, TimeUnit.NANOSECONDS.toMillis(nextAt - clock.nanos() + 500_000)));
-                hearAll();
+                boolean heard = hearAll();
                 long time = clock.nanos();
-                if (now != null && now == target && time >= nextAt) {
+                // Awake for the peer's beacon and soon due: now, and from now in step with it. One side's timer then
+                // wakes
+                // both, and what is granted is as young as the way across, not up to an interval older.
+                boolean early = heard && nextAt - time <= intervalNanos / 2;
+                if (now != null && now == target && (early || time >= nextAt)) {
                     if (time - loopTickAt < STUCK_NANOS) {
                         sendAll(now, ++n, time);
                     }
-                    nextAt = Math.max(nextAt + intervalNanos, time + intervalNanos / 2);
+                    nextAt = early ? time + intervalNanos : Math.max(nextAt + intervalNanos, time + intervalNanos / 2);
                 }
             } catch (IOException | RuntimeException e) {
                 if (!closed) { // a loop that has ended takes no more events
@@ -288,28 +292,32 @@ public final class Beacons {
         selector.selectedKeys().clear();
     }
 
-    private void hearAll() throws IOException {
+    /** Whether a beacon of the session came that is newer than all before. */
+    private boolean hearAll() throws IOException {
+        boolean news = false;
         for (int i = 0; i < 64; i++) { // a flood must not keep this thread from sending
             in.clear();
             if (socket.receive(in) == null) {
-                return;
+                break;
             }
             in.flip();
-            hear();
+            news |= hear();
         }
+        return news;
     }
 
-    private void hear() {
+    private boolean hear() {
         Target current = target;
         Beacon beacon = current == null ? null : Beacon.read(in, current.peerSeal());
         if (current == null
                 || beacon == null
                 || beacon.session() != current.session().session()) {
             refused = refused + 1;
-            return;
+            return false;
         }
         received = received + 1;
         BeaconSession session = current.session();
+        boolean news = session.isNews(beacon);
         if (session.heard(beacon, clock.nanos())) {
             loop.execute(() -> {
                 BeaconSession.Heard heard = session.takeHeard();
@@ -319,6 +327,7 @@ public final class Beacons {
                 }
             });
         }
+        return news;
     }
 
     private void sendAll(Target to, long n, long now) {

@@ -35,7 +35,7 @@ class HealthServerTest {
                 return ready;
             }
         };
-        server = new HealthServer(vertx, health, metrics);
+        server = new HealthServer(vertx, health, metrics, () -> {});
         port = server.listen(0).toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
     }
 
