@@ -72,6 +72,8 @@ abstract class Scenario {
                         .build())
                 .serverSideApply();
         machineOrNothing = new Machine(world().cluster().client(), namespace, "orders");
+        // Of a run that was killed: its disks have another source, which can not change.
+        machine().delete(Duration.ofMinutes(2));
         machine().apply(Manifest.of("orders", level(), guestAddress(), world().image()));
         watcherOrNothing = new WriteLogWatcher(guestAddress());
         machine().awaitWhole(CREATE_LIMIT);
