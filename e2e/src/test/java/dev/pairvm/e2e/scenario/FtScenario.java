@@ -42,6 +42,7 @@ abstract class FtScenario extends Scenario {
 
     private static final Duration HEARD = Duration.ofSeconds(1);
     private static final Duration MEMORY_LIMIT = Duration.ofMinutes(2);
+    private static final int SOME_FRAMES_BYTES = 20_000;
     private static final int FILL_MIB = 24;
     private static final int DIRTY_MIB_PER_S = 2;
 
@@ -195,7 +196,10 @@ abstract class FtScenario extends Scenario {
         Path capture = Files.createTempFile("pairvm-ft", ".pcap");
         try {
             try (Cluster.Capture running = world().cluster().captureLan(capture)) {
-                awaitLogRuns(Duration.ofSeconds(10));
+                // It is not there at once; without frames of the one before, nothing is shown by frames of the next.
+                Awaitility.await("the capture's first frames")
+                        .atMost(Duration.ofSeconds(20))
+                        .until(() -> Files.size(capture) > SOME_FRAMES_BYTES);
                 step.run();
             }
             LanFrames frames = LanFrames.of(capture);
