@@ -36,7 +36,10 @@ final class Reign {
     }
 
     void began(Epoch epoch, Effect.StartCause cause) {
-        boolean promoted = cause == Effect.StartCause.PROMOTED && lastSignOfLife > 0;
+        // A twin that was handed the guest asked for nothing, and there was no loss to be noticed.
+        boolean promoted = lastSignOfLife > 0
+                && (cause == Effect.StartCause.PROMOTED
+                        || cause == Effect.StartCause.TAKEN_OVER && declaredAt > lastSignOfLife);
         last = Optional.of(new MirrorReport.Transition(
                 cause.name(),
                 epoch,

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -192,10 +193,19 @@ public final class ColoActive implements ColoWatcher {
         return steps(List.of(QmpCommand.of("stop"), ColoCommands.downtime(DOWNTIME_AFTER_STOP)));
     }
 
-    private CompletableFuture<Void> untilSmall(Duration downtime, CompletableFuture<QmpEvent> paused, long endNanos) {
+    private CompletableFuture<Boolean> untilSmall(
+            Duration downtime, CompletableFuture<QmpEvent> paused, long endNanos) {
+        return waits.orGivenUp(Polling.until(port::later, POLL, () -> isSmall(downtime, paused, endNanos)));
+    }
+
+    private CompletableFuture<Optional<Boolean>> isSmall(
+            Duration downtime, CompletableFuture<QmpEvent> paused, long endNanos) {
+        if (!(phase instanceof ActivePhase.MovingMemory)) {
+            return CompletableFuture.failedFuture(new GuestException("the move of the guest's memory was given up"));
+        }
         return step(QmpCommand.of("query-migrate")).thenCompose(answer -> {
             if (paused.isDone()) {
-                return CompletableFuture.completedFuture(null);
+                return Polling.now(true);
             }
             String status = answer.path("status").asText("none");
             if (!List.of("setup", "active", "pre-switchover").contains(status)) {
@@ -213,15 +223,13 @@ public final class ColoActive implements ColoWatcher {
                     && ram.path("dirty-sync-count").asInt() >= 2
                     && remaining >= 0
                     && remaining <= small) {
-                return CompletableFuture.completedFuture(null);
+                return Polling.now(true);
             }
             if (System.nanoTime() - endNanos > 0) {
                 return CompletableFuture.failedFuture(new GuestException(
                         "the guest's memory changes faster than it can be moved in the time allowed"));
             }
-            CompletableFuture<Void> later = new CompletableFuture<>();
-            port.later(POLL, () -> forward(untilSmall(downtime, paused, endNanos), later));
-            return waits.orGivenUp(later);
+            return Polling.notYet();
         });
     }
 
@@ -454,15 +462,5 @@ public final class ColoActive implements ColoWatcher {
         Throwable cause =
                 failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
         return String.valueOf(cause.getMessage());
-    }
-
-    static <T> void forward(CompletableFuture<T> source, CompletableFuture<T> target) {
-        source.whenComplete((value, failure) -> {
-            if (failure == null) {
-                target.complete(value);
-            } else {
-                target.completeExceptionally(failure);
-            }
-        });
     }
 }

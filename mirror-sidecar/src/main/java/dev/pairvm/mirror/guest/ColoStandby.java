@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -349,12 +350,16 @@ public final class ColoStandby implements ColoWatcher {
         return waits.orGivenUp(ColoWayOut.ask(port, query, limits));
     }
 
-    private CompletableFuture<Void> untilAlone(long endNanos) {
+    private CompletableFuture<Boolean> untilAlone(long endNanos) {
+        return waits.orGivenUp(Polling.until(port::later, POLL, () -> isAlone(endNanos)));
+    }
+
+    private CompletableFuture<Optional<Boolean>> isAlone(long endNanos) {
         return ask("query-colo-status")
                 .thenCompose(colo -> ask("query-status").thenCompose(status -> {
                     if (colo.path("mode").asText().equals("none")
                             && status.path("status").asText().equals("running")) {
-                        return CompletableFuture.completedFuture(null);
+                        return Polling.now(true);
                     }
                     if (System.nanoTime() - endNanos > 0) {
                         return CompletableFuture.failedFuture(new GuestException("QEMU is still "
@@ -362,7 +367,7 @@ public final class ColoStandby implements ColoWatcher {
                                 + status.path("status").asText() + " after "
                                 + limits.switching().toMillis() + " ms"));
                     }
-                    return waits.orGivenUp(ColoWayOut.later(port, POLL, () -> untilAlone(endNanos)));
+                    return Polling.notYet();
                 }));
     }
 

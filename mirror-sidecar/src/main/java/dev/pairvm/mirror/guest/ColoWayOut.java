@@ -4,9 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.function.Supplier;
 
 /**
  * Out of a twinning, or of its beginning, from wherever QEMU is: afterwards the guest runs here unpaired, nothing of the
@@ -95,67 +95,65 @@ final class ColoWayOut {
 
     private static CompletableFuture<JsonNode> repeated(
             ColoPort port, QmpCommand command, ColoLimits limits, long endNanos) {
-        return port.execute(command, limits.command())
-                .exceptionallyCompose(
-                        failure -> cause(failure) instanceof QmpException.Lost && System.nanoTime() - endNanos < 0
-                                ? later(port, MONITOR_RETRY, () -> repeated(port, command, limits, endNanos))
-                                : CompletableFuture.failedFuture(failure));
+        return Polling.until(
+                port::later,
+                MONITOR_RETRY,
+                () -> port.execute(command, limits.command())
+                        .thenApply(Optional::of)
+                        .exceptionallyCompose(failure ->
+                                cause(failure) instanceof QmpException.Lost && System.nanoTime() - endNanos < 0
+                                        ? Polling.notYet()
+                                        : CompletableFuture.failedFuture(failure)));
     }
 
     private static Throwable cause(Throwable failure) {
         return failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
     }
 
-    static <T> CompletableFuture<T> later(ColoPort port, Duration delay, Supplier<CompletableFuture<T>> task) {
-        CompletableFuture<T> result = new CompletableFuture<>();
-        port.later(delay, () -> ColoActive.forward(task.get(), result));
-        return result;
-    }
-
     /** Until no migration is under way, telling QEMU each time what ends what it is in. */
-    private CompletableFuture<Void> untilSettled(long endNanos) {
-        return ask(port, "query-migrate", limits).thenCompose(answer -> {
-            String status = answer.path("status").asText("none");
-            return switch (status) {
-                case "none", "failed", "cancelled", "completed" -> CompletableFuture.completedFuture(null);
-                case "colo" ->
-                    firmly(port, ColoCommands.lostHeartbeat(), limits)
-                            .thenCompose(told -> again("the twinning", status, endNanos, this::untilSettled));
-                case "cancelling", "device" -> again("the migration", status, endNanos, this::untilSettled);
-                default ->
-                    firmly(port, QmpCommand.of("migrate_cancel"), limits)
-                            .thenCompose(told -> again("the migration", status, endNanos, this::untilSettled));
-            };
-        });
+    private CompletableFuture<Boolean> untilSettled(long endNanos) {
+        return Polling.until(
+                port::later,
+                POLL,
+                () -> ask(port, "query-migrate", limits).thenCompose(answer -> {
+                    String status = answer.path("status").asText("none");
+                    return switch (status) {
+                        case "none", "failed", "cancelled", "completed" -> Polling.now(true);
+                        case "colo" ->
+                            firmly(port, ColoCommands.lostHeartbeat(), limits)
+                                    .thenCompose(told -> again("the twinning", status, endNanos));
+                        case "cancelling", "device" -> again("the migration", status, endNanos);
+                        default ->
+                            firmly(port, QmpCommand.of("migrate_cancel"), limits)
+                                    .thenCompose(told -> again("the migration", status, endNanos));
+                    };
+                }));
     }
 
     /** Never on a guest that went over: the other side may be running it. */
-    private CompletableFuture<Void> untilRunning(long endNanos) {
-        return ask(port, "query-status", limits).thenCompose(answer -> {
-            String status = answer.path("status").asText();
-            return switch (status) {
-                case "running", "shutdown", "guest-panicked", "internal-error" ->
-                    CompletableFuture.completedFuture(null);
-                case "postmigrate" ->
-                    CompletableFuture.failedFuture(
-                            new GuestException("the guest has gone to the peer, what is left here must not run"));
-                case "colo", "finish-migrate" -> again("the guest", status, endNanos, this::untilRunning);
-                default ->
-                    firmly(port, QmpCommand.of("cont"), limits)
-                            .thenCompose(told -> again("the guest", status, endNanos, this::untilRunning));
-            };
-        });
+    private CompletableFuture<Boolean> untilRunning(long endNanos) {
+        return Polling.until(
+                port::later,
+                POLL,
+                () -> ask(port, "query-status", limits).thenCompose(answer -> {
+                    String status = answer.path("status").asText();
+                    return switch (status) {
+                        case "running", "shutdown", "guest-panicked", "internal-error" -> Polling.now(true);
+                        case "postmigrate" ->
+                            CompletableFuture.failedFuture(new GuestException(
+                                    "the guest has gone to the peer, what is left here must not run"));
+                        case "colo", "finish-migrate" -> again("the guest", status, endNanos);
+                        default ->
+                            firmly(port, QmpCommand.of("cont"), limits)
+                                    .thenCompose(told -> again("the guest", status, endNanos));
+                    };
+                }));
     }
 
-    private interface Attempt {
-        CompletableFuture<Void> until(long endNanos);
-    }
-
-    private CompletableFuture<Void> again(String what, String status, long endNanos, Attempt attempt) {
-        if (System.nanoTime() - endNanos > 0) {
-            return CompletableFuture.failedFuture(new GuestException(what + " is still " + status + " after "
-                    + limits.switching().toMillis() + " ms"));
-        }
-        return later(port, POLL, () -> attempt.until(endNanos));
+    private CompletableFuture<Optional<Boolean>> again(String what, String status, long endNanos) {
+        return System.nanoTime() - endNanos > 0
+                ? CompletableFuture.failedFuture(new GuestException(what + " is still " + status + " after "
+                        + limits.switching().toMillis() + " ms"))
+                : Polling.notYet();
     }
 }

@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.guest;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -21,6 +22,10 @@ final class CommitWatch {
     }
 
     CompletableFuture<Void> untilDone(Duration poll) {
+        return Polling.until(port::later, poll, this::isDone).thenCompose(done -> release());
+    }
+
+    private CompletableFuture<Optional<Boolean>> isDone() {
         return ColoWayOut.ask(port, "x-debug-query-block-graph", limits).thenCompose(graph -> {
             boolean done = true;
             for (int i = 0; i < disks; i++) {
@@ -37,15 +42,14 @@ final class CommitWatch {
                     return CompletableFuture.failedFuture(e);
                 }
             }
-            return done ? release() : goOn(poll);
+            if (done) {
+                return Polling.now(true);
+            }
+            return System.nanoTime() - endNanos > 0
+                    ? CompletableFuture.failedFuture(new GuestException("the overlays were not committed within "
+                            + limits.commit().toMillis() + " ms; QEMU still serves the guest from them"))
+                    : Polling.notYet();
         });
-    }
-
-    private CompletableFuture<Void> goOn(Duration poll) {
-        return System.nanoTime() - endNanos > 0
-                ? CompletableFuture.failedFuture(new GuestException("the overlays were not committed within "
-                        + limits.commit().toMillis() + " ms; QEMU still serves the guest from them"))
-                : ColoWayOut.later(port, poll, () -> untilDone(poll));
     }
 
     /** QEMU would keep the files open, and a later twinning the names. */

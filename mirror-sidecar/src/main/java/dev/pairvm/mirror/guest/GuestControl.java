@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
 public final class GuestControl implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GuestControl.class);
     /** How often QEMU is asked again while something is awaited. */
-    private static final int POLL_MILLIS = 10;
+    private static final Duration POLL = Duration.ofMillis(10);
     /** Commands that change nothing on a disk. */
     static final Duration COMMAND_LIMIT = Duration.ofSeconds(10);
 
@@ -203,17 +203,17 @@ public final class GuestControl implements AutoCloseable {
     }
 
     private CompletableFuture<JsonNode> repeat(String query, Function<JsonNode, Boolean> enough, long endNanos) {
-        return execute(query).thenCompose(answer -> {
-            if (enough.apply(answer)) {
-                return CompletableFuture.completedFuture(answer);
-            }
-            if (System.nanoTime() - endNanos > 0) {
-                return CompletableFuture.failedFuture(new GuestException(query + " still says " + answer));
-            }
-            CompletableFuture<JsonNode> later = new CompletableFuture<>();
-            loop.schedule(() -> complete(later, repeat(query, enough, endNanos)), POLL_MILLIS, TimeUnit.MILLISECONDS);
-            return later;
-        });
+        return Polling.until(
+                (delay, task) -> loop.schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS),
+                POLL,
+                () -> execute(query).thenCompose(answer -> {
+                    if (enough.apply(answer)) {
+                        return Polling.now(answer);
+                    }
+                    return System.nanoTime() - endNanos > 0
+                            ? CompletableFuture.failedFuture(new GuestException(query + " still says " + answer))
+                            : Polling.notYet();
+                }));
     }
 
     private static <T> void complete(CompletableFuture<T> target, CompletableFuture<T> source) {

@@ -37,7 +37,13 @@ final class FakePort implements ColoPort, QmpListener, AutoCloseable {
         CompletableFuture<T> result = new CompletableFuture<>();
         loop.execute(() -> {
             try {
-                ColoActive.forward(action.call(), result);
+                action.call().whenComplete((value, failure) -> {
+                    if (failure == null) {
+                        result.complete(value);
+                    } else {
+                        result.completeExceptionally(failure);
+                    }
+                });
             } catch (Exception e) {
                 result.completeExceptionally(e);
             }

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
 final class StatusView {
     /** The kind of {@link MirrorReport.Transition} that nobody asked for. */
     private static final String PROMOTED = "PROMOTED";
+    /** The same by a twin (level 3). */
+    private static final String TAKEN_OVER = "TAKEN_OVER";
     /** Why it happened, as far as the survivor can tell: the other side fell silent. */
     private static final String CAUSE = "ActiveLost";
 
@@ -118,9 +120,9 @@ final class StatusView {
         }
         MirrorReport.Transition told = transition.get();
         Optional<CopyId> from = told.from();
-        if (!told.kind().equals(PROMOTED)
-                || from.isEmpty()
-                || from.get().equals(active.get().copy())) {
+        // A twin also takes over by order; only one that noticed a loss tells when.
+        boolean failover = told.kind().equals(PROMOTED) || told.kind().equals(TAKEN_OVER) && told.detectedMillis() >= 0;
+        if (!failover || from.isEmpty() || from.get().equals(active.get().copy())) {
             return known;
         }
         if (known != null && known.epoch() > told.epoch().value()) {
