@@ -6,12 +6,10 @@ import dev.pairvm.e2e.guest.Distribution;
 import dev.pairvm.e2e.machine.Machine;
 import java.time.Duration;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The active's host dies at FaultTolerance. {@code -Dpairvm.rounds=10} for a distribution. */
 // Of the CI subset, once the mirror takes the order for a twin.
-@Tag("long")
 class FaultToleranceE2E extends FtScenario {
     private static final int ROUNDS = Integer.getInteger("pairvm.rounds", 1);
     /** Whatever a dying host may still have to say. */
