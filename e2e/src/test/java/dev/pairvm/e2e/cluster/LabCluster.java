@@ -140,7 +140,7 @@ public final class LabCluster implements Cluster {
     private static final String SIGNAL = """
             n=0
             for d in /proc/[0-9]*; do
-              c=$(tr '\\0' ' ' < "$d/cmdline" 2>/dev/null) || continue
+              c=$({ tr '\\0' ' ' < "$d/cmdline"; } 2>/dev/null) || continue
               case "$c" in
                 "sh -c"*) ;;
                 *"$2"*) kill -s "$1" "${d#/proc/}" 2>/dev/null && n=$((n+1)) ;;

@@ -239,7 +239,7 @@ public sealed interface Event {
     /** The twin ended by itself, or could not be begun. The guest's packets stay held back until {@link Effect.EndTwin}. */
     record TwinEnded(String why) implements Event {}
 
-    /** QEMU ended by itself: the guest is not here any more. No other QEMU is started as the guest while a twin may be taken over. */
+    /** QEMU ended by itself, or stands still: the guest is not here any more. No other QEMU is started as the guest while a twin may be taken over. */
     record GuestDied() implements Event {}
 
     /** At the standby: no QEMU is a twin here any more, or about to be one. */

@@ -46,6 +46,9 @@ final class ActiveTwin implements ColoActive.Listener {
         /** It ends by itself, or did not come to be; told once. {@link ActiveTwin#end} follows when the guest may speak freely. */
         void failed(String why);
 
+        /** The guest's QEMU stands still, while its twin may be well; told once, in place of {@link #failed}. */
+        void guestStandsStill(String why);
+
         /**
          * Everything is taken down.
          *
@@ -247,7 +250,20 @@ final class ActiveTwin implements ColoActive.Listener {
 
     @Override
     public void checkpointOverdue(Duration age) {
-        fail("no checkpoint has ended for " + age.toMillis() + " ms");
+        ColoActive session = colo;
+        if (session == null || told || ending) {
+            return;
+        }
+        // Whose fault it is decides who goes on: a QEMU that stands still here is no better than a dead one.
+        session.answers().whenComplete((_, failure) -> {
+            if (failure == null) {
+                fail("no checkpoint has ended for " + age.toMillis() + " ms");
+            } else if (!told && !ending) {
+                told = true;
+                owner.guestStandsStill("no checkpoint has ended for " + age.toMillis()
+                        + " ms, and the guest's QEMU here does not answer: " + failure.getMessage());
+            }
+        });
     }
 
     private void fail(String why) {

@@ -198,6 +198,13 @@ final class TwinDesk implements TwinPort {
                     }
 
                     @Override
+                    public void guestStandsStill(String why) {
+                        LOG.warn("level 3: {}; its twin is to go on", why);
+                        failed++;
+                        core.accept(new Event.GuestDied());
+                    }
+
+                    @Override
                     public void over(boolean stuck) {
                         if (active == own[0]) {
                             activeOver(stuck);

@@ -279,6 +279,12 @@ public final class ColoActive implements ColoWatcher {
         return interval(interval);
     }
 
+    /** Whether QEMU's monitor thread answers at all: it does while QEMU's main loop waits for a peer. Fails when QEMU stands still. */
+    public CompletableFuture<Void> answers() {
+        return port.executeOutOfBand(QmpCommand.of("query-yank"), limits.outOfBand())
+                .thenApply(answered -> null);
+    }
+
     private void watchAge() {
         if (phase instanceof ActivePhase.Running) {
             Duration age = checkpoints.age();
