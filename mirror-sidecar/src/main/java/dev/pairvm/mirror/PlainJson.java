@@ -1,8 +1,11 @@
 package dev.pairvm.mirror;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,23 +13,23 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads one JSON document (RFC 8259) of the few kinds that {@code mirror.json} needs: objects as {@link Map}, arrays as {@link List},
- * strings, whole numbers as {@link Long}, {@link Boolean}, null. Fractions are refused, and so is a name that comes twice.
+ * Reads one JSON document of the few kinds that {@code mirror.json} needs: objects as {@link Map}, arrays as {@link List}, strings, whole
+ * numbers as {@link Long}, {@link Boolean}, null. Fractions are refused, and so is a name that comes twice.
  *
- * <p>By hand because it is the first thing a mirror does, and a restarted mirror holds up the guest's I/O: reading one file through
- * Jackson's object mapper was a third of the whole start. Everything after the start uses Jackson.
+ * <p>By Jackson's streaming parser alone, because it is the first thing a mirror does, and a restarted mirror holds up the guest's I/O:
+ * the object mapper was a third of the whole start. Everything after the start uses that.
  */
 final class PlainJson {
     private static final int DEEPEST = 20;
     /** A ConfigMap holds no more. */
     private static final int MOST_BYTES = 1 << 20;
 
-    private final String text;
-    private int at;
+    private static final JsonFactory FACTORY = JsonFactory.builder()
+            .streamReadConstraints(
+                    StreamReadConstraints.builder().maxNestingDepth(DEEPEST).build())
+            .build();
 
-    private PlainJson(String text) {
-        this.text = text;
-    }
+    private PlainJson() {}
 
     /**
      * The document's value.
@@ -37,177 +40,62 @@ final class PlainJson {
         if (utf8.length > MOST_BYTES) {
             throw new IllegalArgumentException("longer than " + MOST_BYTES + " bytes");
         }
-        PlainJson json;
-        try {
-            json = new PlainJson(StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(ByteBuffer.wrap(utf8))
-                    .toString());
-        } catch (CharacterCodingException e) {
+        try (JsonParser json = FACTORY.createParser(utf8)) {
+            json.nextToken();
+            Object value = value(json);
+            if (json.nextToken() != null) {
+                throw wrong(json, "something behind the end");
+            }
+            return value;
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException("not JSON: " + e.getOriginalMessage(), e);
+        } catch (IOException e) {
             throw new IllegalArgumentException("not UTF-8", e);
         }
-        Object value = json.value(0);
-        json.skipSpace();
-        if (json.at < json.text.length()) {
-            throw json.wrong("something behind the end");
-        }
-        return value;
     }
 
-    private @Nullable Object value(int depth) {
-        if (depth > DEEPEST) {
-            throw wrong("nested deeper than " + DEEPEST);
+    private static @Nullable Object value(JsonParser json) throws IOException {
+        JsonToken token = json.currentToken();
+        if (token == null) {
+            throw wrong(json, "it ends");
         }
-        skipSpace();
-        return switch (peek()) {
-            case '{' -> object(depth);
-            case '[' -> array(depth);
-            case '"' -> string();
-            case 't' -> word("true", true);
-            case 'f' -> word("false", false);
-            case 'n' -> word("null", null);
-            default -> number();
+        return switch (token) {
+            case START_OBJECT -> object(json);
+            case START_ARRAY -> array(json);
+            case VALUE_STRING -> json.getText();
+            case VALUE_NUMBER_INT -> json.getLongValue();
+            case VALUE_TRUE -> true;
+            case VALUE_FALSE -> false;
+            case VALUE_NULL -> null;
+            case VALUE_NUMBER_FLOAT -> throw wrong(json, "a number that is not whole");
+            default -> throw wrong(json, "no value");
         };
     }
 
-    private Map<String, @Nullable Object> object(int depth) {
+    private static Map<String, @Nullable Object> object(JsonParser json) throws IOException {
         Map<String, @Nullable Object> members = new LinkedHashMap<>();
-        at++;
-        skipSpace();
-        if (take('}')) {
-            return members;
-        }
-        do {
-            skipSpace();
-            String name = string();
-            skipSpace();
-            expect(':');
+        while (json.nextToken() == JsonToken.FIELD_NAME) {
+            String name = json.currentName();
             if (members.containsKey(name)) {
-                throw wrong("\"" + name + "\" comes twice");
+                throw wrong(json, "\"" + name + "\" comes twice");
             }
-            members.put(name, value(depth + 1));
-            skipSpace();
-        } while (take(','));
-        expect('}');
+            json.nextToken();
+            members.put(name, value(json));
+        }
         return members;
     }
 
-    private List<@Nullable Object> array(int depth) {
+    private static List<@Nullable Object> array(JsonParser json) throws IOException {
         List<@Nullable Object> elements = new ArrayList<>();
-        at++;
-        skipSpace();
-        if (take(']')) {
-            return elements;
+        while (json.nextToken() != JsonToken.END_ARRAY) {
+            elements.add(value(json));
         }
-        do {
-            elements.add(value(depth + 1));
-            skipSpace();
-        } while (take(','));
-        expect(']');
         return elements;
     }
 
-    private String string() {
-        expect('"');
-        StringBuilder read = new StringBuilder();
-        while (true) {
-            char c = next();
-            if (c == '"') {
-                return read.toString();
-            } else if (c == '\\') {
-                read.append(escaped());
-            } else if (c < ' ') {
-                throw wrong("a control character in a string");
-            } else {
-                read.append(c);
-            }
-        }
-    }
-
-    private char escaped() {
-        char c = next();
-        return switch (c) {
-            case '"', '\\', '/' -> c;
-            case 'b' -> '\b';
-            case 'f' -> '\f';
-            case 'n' -> '\n';
-            case 'r' -> '\r';
-            case 't' -> '\t';
-            case 'u' -> {
-                int code = 0;
-                for (int i = 0; i < 4; i++) {
-                    int digit = Character.digit(next(), 16);
-                    if (digit < 0) {
-                        throw wrong("no hexadecimal digit");
-                    }
-                    code = code << 4 | digit;
-                }
-                yield (char) code;
-            }
-            default -> throw wrong("an escape that JSON does not know");
-        };
-    }
-
-    private Long number() {
-        int from = at;
-        take('-');
-        int digits = at;
-        while (at < text.length() && text.charAt(at) >= '0' && text.charAt(at) <= '9') {
-            at++;
-        }
-        if (at == digits || at - digits > 1 && text.charAt(digits) == '0') {
-            throw wrong("no value");
-        }
-        if (at < text.length() && ".eE".indexOf(text.charAt(at)) >= 0) {
-            throw wrong("a number that is not whole");
-        }
-        try {
-            return Long.valueOf(text.substring(from, at));
-        } catch (NumberFormatException e) {
-            throw wrong("a number beyond 64 bits");
-        }
-    }
-
-    private @Nullable Object word(String word, @Nullable Object value) {
-        if (!text.startsWith(word, at)) {
-            throw wrong("no value");
-        }
-        at += word.length();
-        return value;
-    }
-
-    private void skipSpace() {
-        while (at < text.length() && " \t\r\n".indexOf(text.charAt(at)) >= 0) {
-            at++;
-        }
-    }
-
-    private char peek() {
-        if (at == text.length()) {
-            throw wrong("it ends");
-        }
-        return text.charAt(at);
-    }
-
-    private char next() {
-        char c = peek();
-        at++;
-        return c;
-    }
-
-    private boolean take(char wanted) {
-        boolean there = at < text.length() && text.charAt(at) == wanted;
-        at += there ? 1 : 0;
-        return there;
-    }
-
-    private void expect(char wanted) {
-        if (!take(wanted)) {
-            throw wrong("'" + wanted + "' expected");
-        }
-    }
-
-    private IllegalArgumentException wrong(String what) {
-        return new IllegalArgumentException("not as expected at character " + at + ": " + what);
+    private static IllegalArgumentException wrong(JsonParser json, String what) {
+        var at = json.currentTokenLocation();
+        return new IllegalArgumentException(
+                "not as expected at line " + at.getLineNr() + ", column " + at.getColumnNr() + ": " + what);
     }
 }

@@ -118,14 +118,7 @@ final class ActiveTwin implements ColoActive.Listener {
 
         @Override
         public void received(StreamChannel stream, ByteBuf piece) {
-            try {
-                stream.consumed(piece.readableBytes());
-                while (piece.isReadable()) {
-                    heard(piece.readByte());
-                }
-            } finally {
-                piece.release();
-            }
+            TwinWords.read(stream, piece, ActiveTwin.this::heard);
         }
 
         @Override

@@ -223,6 +223,7 @@ final class GuestDesk implements GuestPort {
                 timers.later(START_AGAIN, this::runIfDown);
             } else {
                 trouble = null;
+                guestRuns(guest.state() instanceof GuestState.Running);
                 showDiskSizes();
             }
             changed.run();
@@ -406,10 +407,16 @@ final class GuestDesk implements GuestPort {
                 run();
             }
         } else if (mayRun) {
-            withoutTwin(() -> guest.powerDown(grace)
-                    .exceptionally(failure -> failed("the guest could not be switched off", failure)));
+            withoutTwin(() -> powerDown(grace));
         } else if (twins == null || !twins.standing()) {
             guest.kill();
+        }
+    }
+
+    /** Unless it was wished on again while its twin ended. */
+    private void powerDown(Duration grace) {
+        if (!wished) {
+            guest.powerDown(grace).exceptionally(failure -> failed("the guest could not be switched off", failure));
         }
     }
 

@@ -191,16 +191,11 @@ final class StandbyTwin implements StreamChannel.Handler, ColoStandby.Listener {
 
     @Override
     public void received(StreamChannel stream, ByteBuf piece) {
-        try {
-            stream.consumed(piece.readableBytes());
-            while (piece.isReadable()) {
-                if (piece.readByte() == TwinWords.WRITES_BACK && !over) {
-                    writes.back(() -> say(TwinWords.OK));
-                }
+        TwinWords.read(stream, piece, word -> {
+            if (word == TwinWords.WRITES_BACK && !over) {
+                writes.back(() -> say(TwinWords.OK));
             }
-        } finally {
-            piece.release();
-        }
+        });
     }
 
     @Override

@@ -5,18 +5,19 @@ import dev.pairvm.api.mirror.MirrorConfig;
 import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.mirror.core.CoreView;
 import dev.pairvm.mirror.core.Event;
-import dev.pairvm.mirror.core.Problem;
 import dev.pairvm.mirror.core.Role;
-import dev.pairvm.mirror.guest.Checkpoints;
+import dev.pairvm.mirror.guest.ActivePhase;
 import dev.pairvm.mirror.guest.ColoActive;
 import dev.pairvm.mirror.guest.ColoLimits;
 import dev.pairvm.mirror.guest.ColoStandby;
 import dev.pairvm.mirror.guest.GuestControl;
 import dev.pairvm.mirror.guest.GuestState;
+import dev.pairvm.mirror.guest.StandbyPhase;
 import dev.pairvm.mirror.link.StreamChannel;
 import dev.pairvm.mirror.link.StreamDesk;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -78,9 +79,9 @@ final class TwinDesk implements TwinPort {
     private @Nullable ActiveTwin active;
     private @Nullable StandbyTwin standby;
     private Runnable whenEnded = () -> {};
-    private Checkpoints.@Nullable Figures last;
-    private long started;
-    private long failed;
+    private final TwinFigures figures = new TwinFigures();
+    /** A twin is becoming the guest. */
+    private boolean takingOver;
 
     TwinDesk(
             MirrorConfig config,
@@ -172,14 +173,21 @@ final class TwinDesk implements TwinPort {
                     new Event.TwinEnded(active != null ? "the last one is not over yet" : "the guest does not run"));
             return;
         }
+        Path sockets;
+        try {
+            sockets = directories.fresh();
+        } catch (IOException e) {
+            core.accept(new Event.TwinEnded("no directory for its sockets: " + e.getMessage()));
+            return;
+        }
         LOG.info("level 3: the guest is to have a twin on copy {}", to);
-        started++;
+        figures.started();
         ActiveTwin[] own = new ActiveTwin[1];
         ActiveTwin twin = new ActiveTwin(
                 streams,
                 to,
                 guest,
-                directories.fresh(),
+                sockets,
                 config.guest().interfaces().size(),
                 LIMITS,
                 policy,
@@ -193,14 +201,14 @@ final class TwinDesk implements TwinPort {
                     @Override
                     public void failed(String why) {
                         LOG.warn("level 3: {}", why);
-                        failed++;
+                        figures.failed();
                         core.accept(new Event.TwinEnded(why));
                     }
 
                     @Override
                     public void guestStandsStill(String why) {
                         LOG.warn("level 3: {}; its twin is to go on", why);
-                        failed++;
+                        figures.failed();
                         core.accept(new Event.GuestDied());
                     }
 
@@ -228,8 +236,7 @@ final class TwinDesk implements TwinPort {
     }
 
     private void activeOver(boolean stuck) {
-        keepFigures();
-        active = null;
+        forget();
         LOG.info("level 3: the twinning is over");
         if (stuck) {
             host.get().killAndRun();
@@ -246,15 +253,18 @@ final class TwinDesk implements TwinPort {
         changed.run();
     }
 
-    private void keepFigures() {
+    private @Nullable ActiveTwin forget() {
         ActiveTwin twin = active;
-        Checkpoints.Figures now = twin == null ? null : twin.figures();
-        last = now == null ? last : now;
+        active = null;
+        if (twin != null) {
+            figures.ended(twin.figures());
+        }
+        return twin;
     }
 
-    /** Whether no QEMU may be started as the guest: a twin may go on from before. */
+    /** Whether no QEMU may be started as the guest: a twin may go on from before, or is becoming the guest. */
     boolean holdsBoot() {
-        return active != null;
+        return active != null || takingOver;
     }
 
     // -------------------------------------------------------------------------------------------------- standby
@@ -262,9 +272,13 @@ final class TwinDesk implements TwinPort {
     private StreamChannel.Handler expected(StreamChannel.Incoming incoming) {
         String refusal = refusal();
         if (!refusal.isEmpty()) {
-            LOG.warn("a twin of the active's guest is refused: {}", refusal);
-            incoming.refuse(refusal);
-            return new Deaf();
+            return refuse(incoming, refusal);
+        }
+        Path sockets;
+        try {
+            sockets = directories.fresh();
+        } catch (IOException e) {
+            return refuse(incoming, "no directory for its sockets: " + e.getMessage());
         }
         LOG.info(
                 "level 3: a twin of copy {}'s guest is to be here",
@@ -276,7 +290,7 @@ final class TwinDesk implements TwinPort {
                 streams,
                 incoming,
                 guest,
-                directories.fresh(),
+                sockets,
                 config.guest().interfaces().size(),
                 config.disks(),
                 diskBytes.get(),
@@ -305,6 +319,12 @@ final class TwinDesk implements TwinPort {
         standby = twin;
         twin.begin();
         return twin;
+    }
+
+    private static StreamChannel.Handler refuse(StreamChannel.Incoming incoming, String why) {
+        LOG.warn("a twin of the active's guest is refused: {}", why);
+        incoming.refuse(why);
+        return new Deaf();
     }
 
     private String refusal() {
@@ -345,12 +365,11 @@ final class TwinDesk implements TwinPort {
         standby = null;
         backing.open(false);
         ColoStandby session = twin.takeOver();
-        CompletableFuture<Void> running = session.takeOver();
-        running.thenRun(() -> {
+        takingOver = true;
+        return session.takeOver().whenComplete((_, _) -> takingOver = false).thenRun(() -> {
             LOG.info("level 3: the twin is the guest now");
             watch(session);
         });
-        return running;
     }
 
     private void watch(ColoStandby session) {
@@ -368,10 +387,9 @@ final class TwinDesk implements TwinPort {
 
     /** No QEMU is to be here, whatever it is. Completes when nothing of a twin is under way to the store either. */
     CompletableFuture<Void> killed() {
-        ActiveTwin twin = active;
-        keepFigures();
-        active = null;
+        ActiveTwin twin = forget();
         whenEnded = () -> {};
+        guestRuns(false);
         if (twin != null) {
             twin.abandon();
         }
@@ -409,12 +427,12 @@ final class TwinDesk implements TwinPort {
         if (role == GuestControl.ColoRole.ACTIVE) {
             // The record says since this side's start that nobody takes over.
             LOG.info("level 3: the twinning of an earlier life of this mirror is ended");
-            ColoActive session = guest.foundTwinning(directories.fresh(), LIMITS, new Unheard());
+            ColoActive session = guest.foundTwinning(directories.none(), LIMITS, new Unheard());
             return session.carryOnAlone().thenRun(() -> core.accept(new Event.OverlaysCommitted()));
         }
         if (uncommitted()) {
             watch(guest.foundTwin(
-                    directories.fresh(), settings.overlayBytes(), LIMITS, GuestControl.ColoRole.NONE, new Unheard()));
+                    directories.none(), settings.overlayBytes(), LIMITS, GuestControl.ColoRole.NONE, new Unheard()));
         } else {
             core.accept(new Event.OverlaysCommitted());
         }
@@ -426,26 +444,7 @@ final class TwinDesk implements TwinPort {
     @Override
     public Optional<MirrorReport.Twin> report(CoreView view) {
         ActiveTwin twin = active;
-        Checkpoints.Figures now = twin == null ? null : twin.figures();
-        Checkpoints.Figures figures = now == null ? last : now;
-        String why = view.problems().stream()
-                .filter(problem -> problem.kind() == Problem.Kind.TWIN_FAILED)
-                .findFirst()
-                .map(Problem::message)
-                .orElse("");
-        return Optional.of(new MirrorReport.Twin(
-                wished,
-                policy,
-                state(view),
-                why,
-                started,
-                failed,
-                figures == null ? 0 : figures.completed(),
-                figures == null ? 0 : figures.early(),
-                figures == null ? 0 : figures.lastPause().toNanos() / 1000,
-                figures == null ? 0 : figures.longestPause().toNanos() / 1000,
-                figures == null ? 0 : figures.totalPause().toNanos() / 1000,
-                now == null ? 0 : now.age().toMillis()));
+        return Optional.of(figures.report(wished, policy, state(view), view, twin == null ? null : twin.figures()));
     }
 
     private MirrorReport.TwinState state(CoreView view) {
@@ -466,13 +465,13 @@ final class TwinDesk implements TwinPort {
     /** Of sessions that end at once. */
     private static final class Unheard implements ColoActive.Listener, ColoStandby.Listener {
         @Override
-        public void moved(dev.pairvm.mirror.guest.ActivePhase now) {}
+        public void moved(ActivePhase now) {}
 
         @Override
         public void checkpointOverdue(Duration age) {}
 
         @Override
-        public void moved(dev.pairvm.mirror.guest.StandbyPhase now) {}
+        public void moved(StandbyPhase now) {}
 
         @Override
         public void overlayLarge(String disk) {}

@@ -1,7 +1,6 @@
 package dev.pairvm.mirror.engine;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -25,14 +24,15 @@ final class TwinDirectories {
         this.parent = parent;
     }
 
-    /** Throws {@link UncheckedIOException} if there is no room for an empty directory. */
-    Path fresh() {
-        try {
-            removeOld();
-            return Files.createDirectory(parent.resolve(PREFIX + Integer.toHexString(random.nextInt() | 0x10000000)));
-        } catch (IOException e) {
-            throw new UncheckedIOException("no directory for the sockets of a twin in " + parent, e);
-        }
+    /** A new one; {@link IOException} if it can not be made. */
+    Path fresh() throws IOException {
+        removeOld();
+        return Files.createDirectory(parent.resolve(PREFIX + Integer.toHexString(random.nextInt() | 0x10000000)));
+    }
+
+    /** For a twinning that is only to be ended: nobody makes a socket there. */
+    Path none() {
+        return parent.resolve(PREFIX + "none");
     }
 
     private void removeOld() throws IOException {

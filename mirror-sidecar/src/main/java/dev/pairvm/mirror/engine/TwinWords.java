@@ -1,5 +1,8 @@
 package dev.pairvm.mirror.engine;
 
+import dev.pairvm.mirror.link.StreamChannel;
+import io.netty.buffer.ByteBuf;
+
 /**
  * The streams between the two mirrors of a twinning, and what goes over the first of them.
  *
@@ -26,7 +29,25 @@ final class TwinWords {
     static final byte WRITES_BACK = 3;
     static final byte OK = 4;
 
+    /** Hears one word. */
+    @FunctionalInterface
+    interface Listener {
+        void heard(byte word);
+    }
+
     private TwinWords() {}
+
+    /** Takes a piece of the first stream apart, and its reference with it. */
+    static void read(StreamChannel stream, ByteBuf piece, Listener listener) {
+        try {
+            stream.consumed(piece.readableBytes());
+            while (piece.isReadable()) {
+                listener.heard(piece.readByte());
+            }
+        } finally {
+            piece.release();
+        }
+    }
 
     static String copied(int card) {
         return "twin-copied-" + card;
