@@ -33,6 +33,10 @@ final class ActiveTwin implements ColoActive.Listener {
     private static final long SOCKETS_MILLIS = 60_000;
     /** The peer starts a QEMU, twice. */
     private static final Duration READY_LIMIT = Duration.ofSeconds(60);
+    /** Checkpoints that a twin must have gone through before it counts. */
+    private static final int PROVEN = 3;
+
+    private static final Duration PROVEN_POLL = Duration.ofMillis(20);
     /** The pauses are judged by so many checkpoints at least. */
     private static final long FEWEST_JUDGED = 10;
 
@@ -40,7 +44,7 @@ final class ActiveTwin implements ColoActive.Listener {
 
     /** Hears what becomes of it. */
     interface Owner {
-        /** The first checkpoint is made. */
+        /** It has gone through its first checkpoints. */
         void runs();
 
         /** It ends by itself, or did not come to be; told once. {@link ActiveTwin#end} follows when the guest may speak freely. */
@@ -181,11 +185,23 @@ final class ActiveTwin implements ColoActive.Listener {
                 .whenComplete((_, failure) -> {
                     if (failure != null) {
                         fail(String.valueOf(failure.getMessage()));
-                    } else if (!ending) {
-                        owner.runs();
-                        judgeLater();
+                    } else {
+                        proveLater(session);
                     }
                 });
+    }
+
+    /** A twin that is not the same shows it soon, by a panic. Until it has gone through some checkpoints nobody is to rely on it. */
+    private void proveLater(ColoActive session) {
+        if (ending || told) {
+            return;
+        }
+        if (session.checkpoints().completed() >= PROVEN) {
+            owner.runs();
+            judgeLater();
+        } else {
+            timers.later(PROVEN_POLL, () -> proveLater(session));
+        }
     }
 
     private Duration interval() {

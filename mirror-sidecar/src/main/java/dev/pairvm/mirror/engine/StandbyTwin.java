@@ -231,6 +231,11 @@ final class StandbyTwin implements StreamChannel.Handler, ColoStandby.Listener {
     }
 
     @Override
+    public void diverged() {
+        giveUp("the twin's guest panicked between two checkpoints");
+    }
+
+    @Override
     public void overlayLarge(String disk) {
         LOG.info("the overlays of disk {} are full: a checkpoint is asked for", disk);
         say(TwinWords.CHECKPOINT);

@@ -475,6 +475,9 @@ final class TwinDesk implements TwinPort {
 
         @Override
         public void overlayLarge(String disk) {}
+
+        @Override
+        public void diverged() {}
     }
 
     /** Of a stream that was refused. */

@@ -39,6 +39,13 @@ public final class ColoStandby implements ColoWatcher {
          * if none comes, the twin is to be abandoned before its storage is full. Told once for each overlay and checkpoint.
          */
         void overlayLarge(String disk);
+
+        /**
+         * The twin's guest panicked, and a checkpoint went over it as if nothing were wrong. A checkpoint brings what changed since the last
+         * one: a page that was wrong before stays wrong, so the next panic follows. Either the active's guest panicked too, and is started
+         * anew, or this is no twin of it. It is to be abandoned; one that is begun anew gets all of the memory.
+         */
+        void diverged();
     }
 
     private final ColoPort port;
@@ -239,7 +246,11 @@ public final class ColoStandby implements ColoWatcher {
     /** Memory and devices are here, and the overlays are in place: from the first resumption on it is whole, at each moment. */
     private void resumed() {
         if (inColo && (phase instanceof StandbyPhase.Receiving || phase instanceof StandbyPhase.Running)) {
+            boolean crashed = phase instanceof StandbyPhase.Running before && before.crashed();
             to(new StandbyPhase.Running(false));
+            if (crashed) {
+                listener.diverged();
+            }
         }
     }
 

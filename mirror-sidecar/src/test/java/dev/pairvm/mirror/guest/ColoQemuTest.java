@@ -85,6 +85,11 @@ class ColoQemuTest {
         public void overlayLarge(String disk) {
             told.add(disk);
         }
+
+        @Override
+        public void diverged() {
+            told.add("diverged");
+        }
     };
 
     private @Nullable PodNamespace namespace;

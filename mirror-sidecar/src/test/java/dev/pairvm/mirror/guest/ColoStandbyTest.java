@@ -101,6 +101,11 @@ class ColoStandbyTest {
         }
 
         @Override
+        public void diverged() {
+            told.add("diverged");
+        }
+
+        @Override
         public void close() throws Exception {
             port.close();
         }
@@ -281,8 +286,10 @@ class ColoStandbyTest {
             twin.running();
             twin.port.qemu.happens("GUEST_PANICKED", "{\"action\": \"run\"}");
             await().until(() -> twin.phase().equals(new StandbyPhase.Running(true)));
+            assertThat(twin.told).doesNotContain("diverged");
             twin.port.qemu.happens("RESUME", "{}");
             await().until(() -> twin.phase().equals(new StandbyPhase.Running(false)));
+            await().until(() -> twin.told.contains("diverged"));
             twin.port.qemu.happens("GUEST_PANICKED", "{\"action\": \"run\"}");
             twin.port.qemu.happens("COLO_EXIT", "{\"mode\": \"secondary\", \"reason\": \"error\"}");
             await().until(() -> twin.phase().equals(new StandbyPhase.Severed(true)));
