@@ -44,7 +44,7 @@ clean: ## remove what builds made in this folder (not ~/.cache/pairvm)
 	find . -name target -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 ##@ Test
-.PHONY: test test-fast judges test-tools test-lab e2e sim model bench soak tools
+.PHONY: test test-fast judges test-tools test-lab e2e sim model ram-truth bench soak tools
 tools:
 	@$(LAB) tools
 test: test-fast test-lab e2e ## every test, then the scenarios on the lab
@@ -65,6 +65,9 @@ sim: ready ## the pair protocol in the simulator: [SEEDS=5000] [FROM=1]
 	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest=SimulationTest -Dsurefire.failIfNoSpecifiedTests=false -Dsim.seeds=$(or $(SEEDS),5000) -Dsim.from=$(or $(FROM),1) $(ARGS)
 model: ready ## the pair protocol under the model checker at full bounds, with the mutations that it must catch
 	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest='*Model*' -Dmodel.full=true -Dsurefire.failIfNoSpecifiedTests=false $(ARGS)
+ram-truth: image-tools ## a Linux guest's memory and its twin's, page by page at the first checkpoints: [STARTS=50] [CPUS=1]
+	e2e/guest/build.sh
+	$(JDK) mvn -B -q -pl mirror-sidecar -am test -Dtest=RamTruthTest -Dsurefire.failIfNoSpecifiedTests=false -Dram.starts=$(or $(STARTS),50) -Dram.processors=$(or $(CPUS),1) -Dram.image=$(PATH_OF_CACHE)/images/guest.img $(ARGS)
 bench: image-tools ## measure beside others: SHAPE=disk|footprint|resync|kills|ft [ARGS=...]
 	@[ -n "$(SHAPE)" ] || { echo "SHAPE is missing: make bench SHAPE=disk, footprint, resync, kills or ft" >&2; exit 1; }
 	$(JDK) e2e/bench/bench.sh $(SHAPE) $(ARGS)

@@ -56,6 +56,8 @@ public final class ColoActive implements ColoWatcher {
     private ActivePhase phase = new ActivePhase.Idle();
     private Duration interval = FIRST_INTERVAL;
     private boolean overdueTold;
+    private long stillSinceNanos;
+    private Duration startPause = Duration.ZERO;
 
     ColoActive(ColoPort port, TwinSockets sockets, ColoLimits limits, Listener listener) {
         this.port = port;
@@ -74,6 +76,11 @@ public final class ColoActive implements ColoWatcher {
     /** Checkpoints since the twinning began. */
     public Checkpoints.Figures checkpoints() {
         return checkpoints.figures();
+    }
+
+    /** Longest time that the guest stood still while the twinning was begun. */
+    public Duration startPause() {
+        return startPause;
     }
 
     /** Completes when the twinning is over and the guest runs here, unpaired; fails when it is over otherwise. */
@@ -301,10 +308,11 @@ public final class ColoActive implements ColoWatcher {
 
     @Override
     public void heard(QmpEvent event) {
-        // The pause of the switch itself is no checkpoint.
+        // The pauses of the start are no checkpoints.
         if (phase.mayHaveTwin()) {
             checkpoints.heard(event);
         }
+        countStartPause(event.name());
         waits.heard(event);
         switch (event.name()) {
             case "COLO_EXIT" -> lostPeer(event);
@@ -317,6 +325,16 @@ public final class ColoActive implements ColoWatcher {
             case "GUEST_PANICKED" -> interruptStart("the guest crashed meanwhile");
             case "SHUTDOWN" -> interruptStart("the guest switched itself off meanwhile");
             default -> {}
+        }
+    }
+
+    private void countStartPause(String event) {
+        if (event.equals("STOP") && !phase.mayHaveTwin()) {
+            stillSinceNanos = System.nanoTime();
+        } else if (event.equals("RESUME") && stillSinceNanos != 0) {
+            Duration pause = Duration.ofNanos(System.nanoTime() - stillSinceNanos);
+            stillSinceNanos = 0;
+            startPause = pause.compareTo(startPause) > 0 ? pause : startPause;
         }
     }
 

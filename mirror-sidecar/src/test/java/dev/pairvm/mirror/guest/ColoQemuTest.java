@@ -15,7 +15,6 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -47,8 +46,6 @@ class ColoQemuTest {
                     + "ba0406b80020efebd9ba0505b001eeebd18d740010000100008000000000000000000000";
     private static final int RECORDS = 1024;
     private static final int FIRST_SECTOR = 8;
-    private static final Duration DOWNTIME = Duration.ofMillis(100);
-    private static final Duration INTERVAL = Duration.ofMillis(200);
 
     @TempDir
     Path directory;
@@ -136,100 +133,10 @@ class ColoQemuTest {
     // --------------------------------------------------------------------------------------------- what the engine
     // does
 
-    /** The sockets of both hosts, joined. */
-    private final class Joined implements AutoCloseable {
-        final Path from;
-        final Path into;
-        private final List<SocketRelay> relays = new ArrayList<>();
-
-        Joined() throws Exception {
-            Path both = Files.createDirectory(directory.resolve("s" + sockets++));
-            from = Files.createDirectory(both.resolve("f"));
-            into = Files.createDirectory(both.resolve("i"));
-            TwinSockets near = new TwinSockets(from, 1);
-            TwinSockets far = new TwinSockets(into, 1);
-            relays.add(new SocketRelay(near.ram(), far.ram()));
-            relays.add(new SocketRelay(far.copied(0), near.copied(0)));
-            relays.add(new SocketRelay(far.answers(0), near.answers(0)));
-        }
-
-        @Override
-        public void close() throws Exception {
-            for (SocketRelay each : relays) {
-                each.close();
-            }
-        }
-    }
-
-    /** A twinning between two pods, begun as the engine begins it. */
-    private final class Twinning {
-        final Joined joined = new Joined();
-        final QemuPod from;
-        final QemuPod into;
-        final ColoStandby standbySide;
-        final ColoActive activeSide;
-        final PeerWriter retargeted;
-
-        Twinning(QemuPod from, QemuPod into) throws Exception {
-            this.from = from;
-            this.into = into;
-            try (PeerWriter mirrored = new PeerWriter(into.files.nbdSocket(), "root", loop)) {
-                from.get(() -> {
-                    from.disk.mirrorTo(mirrored);
-                    System.arraycopy(from.disk.bytes, 0, into.disk.bytes, 0, into.disk.bytes.length);
-                    return CompletableFuture.completedFuture("");
-                });
-                standbySide = into.guest.twin(joined.into, 1 << 20, ColoLimits.DEFAULT, standby);
-                into.get(standbySide::awaitTwin);
-                retargeted = new PeerWriter(joined.into.resolve("disk"), "root", loop);
-                from.get(() -> {
-                    from.disk.mirrorTo(retargeted);
-                    return CompletableFuture.completedFuture("");
-                });
-                // Everything that was sent the old way has arrived there before the way is closed.
-                CompletableFuture<Void> arrived = new CompletableFuture<>();
-                mirrored.write(0, new byte[0], () -> arrived.complete(null));
-                arrived.get(20, TimeUnit.SECONDS);
-            }
-            activeSide = from.guest.twinning(joined.from, ColoLimits.DEFAULT, active);
-            from.get(() -> activeSide.protect(DOWNTIME, INTERVAL));
-            assertThat(activeSide.phase()).isInstanceOf(ActivePhase.Running.class);
-            assertThat(standbySide.phase()).isInstanceOf(StandbyPhase.Running.class);
-        }
-
-        long checkpoints() throws Exception {
-            return figures().completed();
-        }
-
-        Checkpoints.Figures figures() throws Exception {
-            return from.get(() -> CompletableFuture.completedFuture(activeSide.checkpoints()));
-        }
-
-        void awaitMoreCheckpoints(int count) throws Exception {
-            long before = checkpoints();
-            await().atMost(Duration.ofSeconds(60)).until(() -> checkpoints() >= before + count);
-        }
-
-        void report(String what) throws Exception {
-            Checkpoints.Figures all = figures();
-            System.out.printf(
-                    "%s: %d checkpoints, %d early, pause last %d longest %d average %d ms%n",
-                    what,
-                    all.completed(),
-                    all.early(),
-                    all.lastPause().toMillis(),
-                    all.longestPause().toMillis(),
-                    all.totalPause().toMillis() / Math.max(1, all.completed()));
-        }
-
-        /** The mirror drops the standby without draining. */
-        void drop() throws Exception {
-            from.get(() -> {
-                from.disk.mirrorTo(null);
-                return CompletableFuture.completedFuture("");
-            });
-            retargeted.close();
-        }
+    private Twinning begin(QemuPod from, QemuPod into) throws Exception {
+        Twinning twinning = new Twinning(directory.resolve("s" + sockets++), loop, from, into, active, standby);
+        twinning.protect();
+        return twinning;
     }
 
     private <T> T awaitTold(Class<T> kind) throws Exception {
@@ -308,14 +215,14 @@ class ColoQemuTest {
 
     @Test
     void theTwinGoesOnWhenTheActiveIsKilledAndIsProtectedAgain() throws Exception {
-        Twinning first = new Twinning(here, there);
+        Twinning first = begin(here, there);
         first.awaitMoreCheckpoints(5);
         assertThat(there.state()).as("a twin is not the guest").isInstanceOf(GuestState.Ready.class);
         assertThat(there.state().isGuestAlive()).isFalse();
         takeOver(first);
         here.await(GuestEvent.QemuExited.class);
         // The other way round, with a QEMU that was a twin itself.
-        Twinning second = new Twinning(there, here);
+        Twinning second = begin(there, here);
         second.awaitMoreCheckpoints(5);
         takeOver(second);
         assertThat(here.state()).isInstanceOf(GuestState.Running.class);
@@ -323,7 +230,7 @@ class ColoQemuTest {
 
     @Test
     void theGuestGoesOnAloneWhenItsTwinIsKilledOrFrozenAndLevelThreeEndsOnPurpose() throws Exception {
-        Twinning killed = new Twinning(here, there);
+        Twinning killed = begin(here, there);
         killed.awaitMoreCheckpoints(3);
         signal(uuids[1], QemuProcess::kill);
         awaitTold(ActivePhase.Broken.class);
@@ -332,7 +239,7 @@ class ColoQemuTest {
         awaitMoreRecords(here);
         there.await(GuestEvent.QemuExited.class);
 
-        Twinning frozen = new Twinning(here, there);
+        Twinning frozen = begin(here, there);
         frozen.awaitMoreCheckpoints(3);
         signal(uuids[1], QemuProcess::stop);
         frozen.drop();
@@ -342,7 +249,7 @@ class ColoQemuTest {
         awaitMoreRecords(here);
         there.get(frozen.standbySide::abandon);
 
-        Twinning dissolved = new Twinning(here, there);
+        Twinning dissolved = begin(here, there);
         dissolved.awaitMoreCheckpoints(3);
         dissolved.report("before the end");
         dissolved.drop(); // for want of a peer mirror here, to nobody
@@ -354,17 +261,17 @@ class ColoQemuTest {
         there.get(() -> there.guest.prepareStandby());
         MigrationTarget target = there.get(() -> there.guest.prepareIncoming());
         MigrationSource source = here.guest.migrate();
-        here.get(() -> source.start(target.socket(), DOWNTIME, Duration.ofSeconds(60)));
+        here.get(() -> source.start(target.socket(), Twinning.DOWNTIME, Duration.ofSeconds(60)));
         here.get(source::cancel);
     }
 
     @Test
     void aStandbyThatIsKilledWhileMemoryMovesCostsNothing() throws Exception {
-        Joined joined = new Joined();
+        Twinning.Joined joined = new Twinning.Joined(directory.resolve("joined"));
         ColoStandby waiting = there.guest.twin(joined.into, 1 << 20, ColoLimits.DEFAULT, standby);
         there.get(waiting::awaitTwin);
         ColoActive begun = here.guest.twinning(joined.from, ColoLimits.DEFAULT, active);
-        CompletableFuture<Void> protecting = here.on(() -> begun.protect(DOWNTIME, INTERVAL));
+        CompletableFuture<Void> protecting = here.on(() -> begun.protect(Twinning.DOWNTIME, Twinning.INTERVAL));
         awaitTold(ActivePhase.MovingMemory.class);
         there.get(waiting::abandon);
         assertThatThrownBy(() -> protecting.get(60, TimeUnit.SECONDS)).hasMessageContaining("level 3 did not begin");
@@ -379,7 +286,7 @@ class ColoQemuTest {
 
     @Test
     void theGuestMovesOnPurposeAndGoesBackWhileItStillCan() throws Exception {
-        Twinning twinning = new Twinning(here, there);
+        Twinning twinning = begin(here, there);
         here.get(() -> {
             twinning.activeSide.standDown();
             return CompletableFuture.completedFuture("");
@@ -449,7 +356,7 @@ class ColoQemuTest {
 
     @Test
     void aCrashIsTheGuestsNotTheHosts() throws Exception {
-        Twinning twinning = new Twinning(here, there);
+        Twinning twinning = begin(here, there);
         QemuPod.say(serialHere, "c");
         here.await(GuestEvent.Crashed.class);
         twinning.awaitMoreCheckpoints(3);
@@ -469,7 +376,7 @@ class ColoQemuTest {
 
     @Test
     void aRestartedMirrorKnowsATwinFromAGuest() throws Exception {
-        Twinning twinning = new Twinning(here, there);
+        Twinning twinning = begin(here, there);
         assertThat(there.restartMirror())
                 .isInstanceOfSatisfying(
                         GuestState.Ready.class,

@@ -38,6 +38,24 @@ final class QemuPod implements AutoCloseable {
             + "3c637420664166f7c1ffff000075ddb02ebaf803eeebd5b0fee664f4ba04"
             + "06b80020eff4ba0505b001eeebc0";
 
+    /** What the guest finds. The disk's bytes are copied. */
+    record Hardware(int processors, int memoryMib, byte[] disk) {
+        /** One processor, 64 MiB, a disk of 1 MiB with the usual guest. */
+        static Hardware usual() {
+            byte[] disk = new byte[1 << 20];
+            boot(disk, BOOT_SECTOR);
+            return new Hardware(1, 64, disk);
+        }
+
+        static void boot(byte[] disk, String hex) {
+            byte[] code = HexFormat.of().parseHex(hex);
+            System.arraycopy(code, 0, disk, 0, code.length);
+            disk[510] = 0x55;
+            disk[511] = (byte) 0xaa;
+        }
+    }
+
+    final String uuid;
     final GuestFiles files;
     final MemoryDisk disk = new MemoryDisk();
     final BlockingQueue<GuestEvent> events = new LinkedBlockingQueue<>();
@@ -55,19 +73,29 @@ final class QemuPod implements AutoCloseable {
             List<MirrorConfig.Interface> cards,
             List<String> taps)
             throws Exception {
+        this(directory, loop, uuid, firmware, cards, taps, Hardware.usual());
+    }
+
+    QemuPod(
+            Path directory,
+            EventLoop loop,
+            String uuid,
+            MirrorConfig.Firmware firmware,
+            List<MirrorConfig.Interface> cards,
+            List<String> taps,
+            Hardware hardware)
+            throws Exception {
         this.loop = loop;
+        this.uuid = uuid;
         files = new GuestFiles(directory);
-        byte[] boot = HexFormat.of().parseHex(BOOT_SECTOR);
-        System.arraycopy(boot, 0, disk.bytes, 0, boot.length);
-        disk.bytes[510] = 0x55;
-        disk.bytes[511] = (byte) 0xaa;
+        disk.bytes = hardware.disk().clone();
         nbd = NbdServer.onUnixSocket(
                 files.nbdSocket(),
                 loop,
                 new NbdExports(List.of(NbdExport.writable("root", disk.bytes.length, disk))),
                 NbdLimits.DEFAULT);
         boolean cloudInit = CloudInitImage.write(directory.resolve("cloudinit"), files.cloudInitImage());
-        command = new QemuCommandLine(config(uuid, firmware, cards), files, Accelerator.TCG, taps, cloudInit);
+        command = new QemuCommandLine(config(uuid, firmware, cards, hardware), files, Accelerator.TCG, taps, cloudInit);
         Path log = directory.resolve("launcher.log");
         ProcessBuilder start = new ProcessBuilder(
                         "busybox",
@@ -93,8 +121,7 @@ final class QemuPod implements AutoCloseable {
 
     /** Another guest than the usual one; at most 510 bytes of code, in hexadecimal. Before the first start. */
     void bootSector(String hex) {
-        byte[] boot = HexFormat.of().parseHex(hex);
-        System.arraycopy(boot, 0, disk.bytes, 0, boot.length);
+        Hardware.boot(disk.bytes, hex);
     }
 
     private GuestControl newGuest() {
@@ -102,7 +129,7 @@ final class QemuPod implements AutoCloseable {
     }
 
     private static MirrorConfig config(
-            String uuid, MirrorConfig.Firmware firmware, List<MirrorConfig.Interface> cards) {
+            String uuid, MirrorConfig.Firmware firmware, List<MirrorConfig.Interface> cards, Hardware hardware) {
         return new MirrorConfig(
                 "orders",
                 uuid,
@@ -113,15 +140,15 @@ final class QemuPod implements AutoCloseable {
                         "root",
                         "/nowhere",
                         MirrorConfig.Disk.Kind.FILE,
-                        1 << 20,
+                        hardware.disk().length,
                         Optional.of("ROOT-1"),
                         Optional.empty())),
                 MirrorConfig.Timing.DEFAULT,
                 MirrorConfig.SlowPeer.DEGRADE,
                 new MirrorConfig.Link(7400, List.of("eth0")),
                 new MirrorConfig.Guest(
-                        new MirrorConfig.Cpu(1, 1, 1, "max"),
-                        64,
+                        new MirrorConfig.Cpu(hardware.processors(), 1, 1, "max"),
+                        hardware.memoryMib(),
                         "q35",
                         firmware,
                         cards,
