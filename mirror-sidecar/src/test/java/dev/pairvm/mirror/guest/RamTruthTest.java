@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
  * A twin's memory is the active's at its first checkpoints, page by page, start after start. A page
  * that was lost shows in no packet until the guest uses it, so nothing else finds it.
  *
- * <p>Two guests. The one of the boot sector writes 128 pages in turn, each some ten times a second, and never changes its address
+ * <p>Two guests. The one of the boot sector writes 128 pages in turn, again and again, and never changes its address
  * space, so that nothing but QEMU's own looks at the dirty bitmap makes TCG report its stores again. The other is a whole Linux: {@code make ram-truth}.
  */
 @Tag("qemu")
