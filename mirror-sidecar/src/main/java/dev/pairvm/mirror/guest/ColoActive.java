@@ -79,7 +79,7 @@ public final class ColoActive implements ColoWatcher {
     }
 
     /** Longest time that the guest stood still while the twinning was begun. */
-    public Duration startPause() {
+    Duration startPause() {
         return startPause;
     }
 
@@ -129,6 +129,7 @@ public final class ColoActive implements ColoWatcher {
                 .whenComplete((_, failure) -> {
                     if (failure == null) {
                         to(new ActivePhase.Running());
+                        LOG.info("level 3 began; the guest stood still for {} ms", startPause.toMillis());
                         watchAge();
                         result.complete(null);
                     } else {

@@ -1,11 +1,11 @@
 package dev.pairvm.mirror.guest;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -33,15 +33,19 @@ final class CheckpointHold implements AutoCloseable {
     /** What QEMU makes anew at every boot for the firmware to read; no memory of the guest. */
     private static final String FIRMWARE_FILE = "/rom@";
 
-    private static final int PIPE_BYTES = 64 << 10;
     private static final int PAGE = 4096;
+    /** What a pipe holds, pipe(7). */
+    private static final int PIPE_PAGES = 16;
+
+    private static final int PART = 1 << 20;
     private static final Pattern BLOCK = Pattern.compile(
-            "(\\S+)\\s+\\d+ KiB\\s+0x[0-9a-f]+\\s+0x([0-9a-f]+)\\s+0x[0-9a-f]+" + "\\s+0x([0-9a-f]+)\\s+(ro|rw)");
+            "(\\S+)\\s+\\d+ KiB\\s+0x[0-9a-f]+\\s+0x([0-9a-f]+)\\s+0x[0-9a-f]+\\s+0x([0-9a-f]+)\\s+(ro|rw)");
 
     /** A part of the guest's memory in a QEMU's address space. */
     private record Block(long address, long bytes) {}
 
     private final RandomAccessFile pipe;
+    private final FileInputStream said;
     private final long activePid;
     private final long twinPid;
     private final Map<String, Block> ofActive;
@@ -60,6 +64,7 @@ final class CheckpointHold implements AutoCloseable {
                 .isZero();
         pipeName = path.toRealPath().toString();
         pipe = new RandomAccessFile(path.toFile(), "rw");
+        said = new FileInputStream(path.toFile());
         ofActive = blocks(active);
         ofTwin = blocks(twin);
         assertThat(ofTwin.keySet()).isEqualTo(ofActive.keySet()).isNotEmpty();
@@ -86,9 +91,13 @@ final class CheckpointHold implements AutoCloseable {
         return all;
     }
 
-    /** The next checkpoint will be held. */
+    /**
+     * The next checkpoint will be held. The kernel keeps one page for each whole page written, and for the words of checkpoints that
+     * ended since the last was let go: as many pages as are free are filled, one more would block.
+     */
     void arm() throws IOException {
-        pipe.write(new byte[PIPE_BYTES]);
+        int free = PIPE_PAGES - (said.available() > 0 ? 1 : 0);
+        pipe.write(new byte[free * PAGE]);
     }
 
     void awaitHeld() {
@@ -115,18 +124,13 @@ final class CheckpointHold implements AutoCloseable {
         return Files.exists(link) && Files.readSymbolicLink(link).toString().equals(pipeName);
     }
 
-    /** Lets the twin go on. */
+    /** Lets the twin go on; returns when its word has come, so that {@link #arm} finds the pipe as it is. */
     void release() throws IOException {
-        StringBuilder heard = new StringBuilder();
-        byte[] buffer = new byte[PIPE_BYTES];
-        while (heard.indexOf(LOADED) < 0 || heard.charAt(heard.length() - 1) != '\n') {
-            int read = pipe.read(buffer);
-            for (int i = 0; i < read; i++) {
-                if (buffer[i] != 0) {
-                    heard.append(new String(buffer, i, 1, US_ASCII));
-                }
-            }
-        }
+        said.readNBytes(said.available());
+        int next;
+        do {
+            next = said.read();
+        } while (next >= 0 && next != '\n');
     }
 
     /** Addresses in the guest's memory whose pages differ, while it is held: {@code block+offset}. */
@@ -135,23 +139,33 @@ final class CheckpointHold implements AutoCloseable {
         try (RandomAccessFile here = new RandomAccessFile("/proc/" + activePid + "/mem", "r");
                 RandomAccessFile there = new RandomAccessFile("/proc/" + twinPid + "/mem", "r")) {
             for (Map.Entry<String, Block> each : ofActive.entrySet()) {
-                Block one = each.getValue();
                 Block other = requireNonNull(ofTwin.get(each.getKey()));
-                assertThat(other.bytes()).as(each.getKey()).isEqualTo(one.bytes());
-                byte[] left = new byte[(int) Math.min(1 << 20, one.bytes())];
-                byte[] right = new byte[left.length];
-                for (long at = 0; at < one.bytes(); at += left.length) {
-                    int length = (int) Math.min(left.length, one.bytes() - at);
-                    here.seek(one.address() + at);
-                    here.readFully(left, 0, length);
-                    there.seek(other.address() + at);
-                    there.readFully(right, 0, length);
-                    for (int page = 0; page < length; page += PAGE) {
-                        int end = Math.min(length, page + PAGE);
-                        if (!Arrays.equals(left, page, end, right, page, end)) {
-                            all.add(each.getKey() + "+0x" + Long.toHexString(at + page));
-                        }
-                    }
+                assertThat(other.bytes())
+                        .as(each.getKey())
+                        .isEqualTo(each.getValue().bytes());
+                for (long page : differentPages(here, each.getValue(), there, other)) {
+                    all.add(each.getKey() + "+0x" + Long.toHexString(page));
+                }
+            }
+        }
+        return all;
+    }
+
+    private static List<Long> differentPages(RandomAccessFile here, Block one, RandomAccessFile there, Block other)
+            throws IOException {
+        List<Long> all = new ArrayList<>();
+        byte[] left = new byte[(int) Math.min(PART, one.bytes())];
+        byte[] right = new byte[left.length];
+        for (long at = 0; at < one.bytes(); at += left.length) {
+            int length = (int) Math.min(left.length, one.bytes() - at);
+            here.seek(one.address() + at);
+            here.readFully(left, 0, length);
+            there.seek(other.address() + at);
+            there.readFully(right, 0, length);
+            for (int page = 0; page < length; page += PAGE) {
+                int end = Math.min(length, page + PAGE);
+                if (!Arrays.equals(left, page, end, right, page, end)) {
+                    all.add(at + page);
                 }
             }
         }
@@ -172,6 +186,7 @@ final class CheckpointHold implements AutoCloseable {
     /** The twin must not be held; its trace ends with its process. */
     @Override
     public void close() throws IOException {
+        said.close();
         pipe.close();
     }
 }

@@ -97,14 +97,15 @@ class ColoQemuTest {
         MirrorConfig.Firmware firmware = new MirrorConfig.Firmware(false, uuids[index], Optional.empty());
         PodNamespace network = namespace;
         if (network == null) {
-            return new QemuPod(place, loop, uuids[index], firmware, List.of(), List.of());
+            return new QemuPod(place, loop, uuids[index], firmware, List.of(), List.of(), QemuPod.Hardware.usual());
         }
         String tap = "pvtap" + index;
         network.pod("ip", "tuntap", "add", tap, "mode", "tap", "vnet_hdr");
         network.pod("ip", "link", "set", tap, "up");
         List<MirrorConfig.Interface> card = List.of(
                 new MirrorConfig.Interface("lan", "02:11:22:33:44:77", MirrorConfig.Binding.BRIDGE, "eth0", List.of()));
-        return network.in(() -> new QemuPod(place, loop, uuids[index], firmware, card, List.of(tap)));
+        return network.in(
+                () -> new QemuPod(place, loop, uuids[index], firmware, card, List.of(tap), QemuPod.Hardware.usual()));
     }
 
     @BeforeEach

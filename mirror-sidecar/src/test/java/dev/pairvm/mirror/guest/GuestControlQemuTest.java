@@ -218,7 +218,13 @@ class GuestControlQemuTest {
         String efi = UUID.randomUUID().toString();
         assumeTrue(Files.exists(Path.of("/usr/share/OVMF/OVMF_CODE_4M.fd")), "no OVMF on this host");
         try (QemuPod second = new QemuPod(
-                other, loop, efi, new MirrorConfig.Firmware(true, efi, Optional.empty()), List.of(), List.of())) {
+                other,
+                loop,
+                efi,
+                new MirrorConfig.Firmware(true, efi, Optional.empty()),
+                List.of(),
+                List.of(),
+                QemuPod.Hardware.usual())) {
             second.get(() -> second.guest.startOrResume());
             second.await(GuestEvent.Ran.class);
         }

@@ -68,7 +68,8 @@ class PromotionQemuTest {
                     uuid,
                     new MirrorConfig.Firmware(false, uuid, Optional.empty()),
                     cards,
-                    network.taps()));
+                    network.taps(),
+                    QemuPod.Hardware.usual()));
             try {
                 pod.get(() -> pod.guest.prepareStandby());
                 pod.get(() -> pod.guest.announce());

@@ -71,17 +71,6 @@ final class QemuPod implements AutoCloseable {
             String uuid,
             MirrorConfig.Firmware firmware,
             List<MirrorConfig.Interface> cards,
-            List<String> taps)
-            throws Exception {
-        this(directory, loop, uuid, firmware, cards, taps, Hardware.usual());
-    }
-
-    QemuPod(
-            Path directory,
-            EventLoop loop,
-            String uuid,
-            MirrorConfig.Firmware firmware,
-            List<MirrorConfig.Interface> cards,
             List<String> taps,
             Hardware hardware)
             throws Exception {
@@ -116,7 +105,8 @@ final class QemuPod implements AutoCloseable {
                 uuid,
                 new MirrorConfig.Firmware(false, uuid, Optional.of("serial, with comma")),
                 List.of(),
-                List.of());
+                List.of(),
+                Hardware.usual());
     }
 
     /** Another guest than the usual one; at most 510 bytes of code, in hexadecimal. Before the first start. */

@@ -24,11 +24,12 @@ import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A twin's memory is the active's at its first checkpoints, page by page, start after start. A page
- * that was lost shows in no packet until the guest uses it, so nothing else finds it.
+ * A twin's memory is the active's at its first checkpoints, page by page, start after start. A page that was lost shows in
+ * no packet until the guest uses it, so nothing else finds it.
  *
- * <p>Two guests. The one of the boot sector writes 128 pages in turn, again and again, and never changes its address
- * space, so that nothing but QEMU's own looks at the dirty bitmap makes TCG report its stores again. The other is a whole Linux: {@code make ram-truth}.
+ * <p>Two guests. The one of the boot sector writes 128 pages in turn, again and again, and never changes its address space, so
+ * that nothing but QEMU's own looks at the dirty bitmap makes TCG report its stores again. The other is a whole Linux: {@code make
+ * ram-truth}.
  */
 @Tag("qemu")
 @EnabledIf("dev.pairvm.mirror.guest.QemuPod#isPossible")
@@ -110,7 +111,7 @@ class RamTruthTest {
     }
 
     @Test
-    @Timeout(value = 20, unit = TimeUnit.MINUTES)
+    @Timeout(value = 10, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void bothMemoriesAreEqualAtEveryCheckpointOfEachStart() throws Exception {
         QemuPod first = pod("a", hardware());
         first.get(() -> first.guest.prepareStandby());
