@@ -10,6 +10,9 @@ import org.junit.jupiter.api.Test;
 
 /** A planned hand-over of the running guest. */
 class SwitchoverE2E extends Scenario {
+    /** Hand-overs, from {@code -Dpairvm.rounds}; there and back. */
+    private static final int ROUNDS = Integer.getInteger("pairvm.rounds", 2);
+
     @Override
     String level() {
         return "ContinuousAvailability";
@@ -27,12 +30,13 @@ class SwitchoverE2E extends Scenario {
     }
 
     private void thereAndBack(GuestClients clients, String bootId) throws Exception {
-        for (String round : new String[] {"there", "back"}) {
+        for (int i = 0; i < ROUNDS; i++) {
+            String round = i % 2 == 0 ? "there" : "back";
             String from = machine().activeNode();
             String to = machine().standbyNode();
             watcher().resetGap();
             clients.mark();
-            Operation operation = Operation.switchover(world().cluster().client(), machine(), "go-" + round);
+            Operation operation = Operation.switchover(world().cluster().client(), machine(), "go-" + i);
             operation.awaitSucceeded(Duration.ofMinutes(3));
             awaitLogRuns(Duration.ofSeconds(30));
             log.info(

@@ -316,7 +316,34 @@ public final class GuestControl implements AutoCloseable {
 
     /** Moves the guest to the peer; see {@link MigrationSource}. Only while it runs. */
     public MigrationSource migrate() {
-        return new MigrationSource(this, loop);
+        return new MigrationSource(new Moving(), loop);
+    }
+
+    private final class Moving implements MigrationSource.Port {
+        @Override
+        public CompletableFuture<JsonNode> execute(String name, ObjectNode arguments) {
+            return GuestControl.this.execute(name, arguments);
+        }
+
+        @Override
+        public CompletableFuture<JsonNode> repeat(String query, Function<JsonNode, Boolean> enough) {
+            return GuestControl.this.repeat(query, enough);
+        }
+
+        @Override
+        public void onMigration(@Nullable Consumer<String> statuses) {
+            GuestControl.this.onMigration(statuses);
+        }
+
+        @Override
+        public void movedAway() {
+            GuestControl.this.movedAway();
+        }
+
+        @Override
+        public CompletableFuture<Void> startOrResume() {
+            return GuestControl.this.startOrResume();
+        }
     }
 
     // --------------------------------------------------------------------------------------------------- level 3

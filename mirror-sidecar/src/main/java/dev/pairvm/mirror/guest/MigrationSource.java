@@ -10,6 +10,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The side of a live migration that gives the guest away.
@@ -35,16 +38,35 @@ public final class MigrationSource {
     /** Before QEMU has measured its throughput: what any link moves in a moment. */
     private static final long SMALL_BYTES = 32L << 20;
 
-    private final GuestControl guest;
+    /** The guest that moves, and its QEMU, as {@link GuestControl} has them. */
+    interface Port {
+        CompletableFuture<JsonNode> execute(String name, ObjectNode arguments);
+
+        /** Asks again until the answer pleases, for at most the time of one command. */
+        CompletableFuture<JsonNode> repeat(String query, Function<JsonNode, Boolean> enough);
+
+        /** Hears the statuses of a migration, and {@code failed} if QEMU ends. One at a time. */
+        void onMigration(@Nullable Consumer<String> statuses);
+
+        /** The guest is the other side's. */
+        void movedAway();
+
+        CompletableFuture<Void> startOrResume();
+    }
+
+    private final Port guest;
     private final EventLoop loop;
     private final CompletableFuture<Void> paused = new CompletableFuture<>();
     private final CompletableFuture<Void> completed = new CompletableFuture<>();
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private Duration downtime = Duration.ZERO;
     private long remainingBytes = -1;
-    private boolean stopped;
+    /** From the moment at which QEMU is told to stop the guest, or has done so by itself, there is nothing to watch. */
+    private boolean switching;
 
-    MigrationSource(GuestControl guest, EventLoop loop) {
+    private CompletableFuture<?> stopped = CompletableFuture.completedFuture(null);
+
+    MigrationSource(Port guest, EventLoop loop) {
         this.guest = guest;
         this.loop = loop;
     }
@@ -94,7 +116,13 @@ public final class MigrationSource {
 
     private void heard(String status) {
         switch (status) {
-            case "pre-switchover" -> paused.complete(null);
+            case "pre-switchover" -> {
+                switching = true;
+                // Safety: QEMU may have stopped an idle guest by itself while its order to stop was on the way. It
+                // flushes the disks when it takes that order, and would wait for ever, deaf, at disks that are no
+                // more served; so nobody hears that the guest is paused before that is over.
+                stopped.thenRun(() -> paused.complete(null));
+            }
             case "completed" -> {
                 guest.onMigration(null);
                 guest.movedAway();
@@ -116,14 +144,17 @@ public final class MigrationSource {
     }
 
     private void watch(long endNanos) {
-        if (paused.isDone() || ended.isDone() || stopped) {
+        if (isDecided()) {
             return;
         }
         if (System.nanoTime() - endNanos > 0) {
             giveUp("the guest's memory changes faster than it can be moved in the time allowed");
             return;
         }
-        guest.execute("query-migrate").whenComplete((answer, failure) -> {
+        execute("query-migrate").whenComplete((answer, failure) -> {
+            if (isDecided()) {
+                return; // the answer is older than that
+            }
             if (failure != null) {
                 giveUp("QEMU does not say how far the migration is: " + failure.getMessage());
             } else if (fits(answer)) {
@@ -132,6 +163,14 @@ public final class MigrationSource {
                 loop.schedule(() -> watch(endNanos), POLL_MILLIS, TimeUnit.MILLISECONDS);
             }
         });
+    }
+
+    private boolean isDecided() {
+        return paused.isDone() || ended.isDone() || switching;
+    }
+
+    private CompletableFuture<JsonNode> execute(String name) {
+        return guest.execute(name, JsonNodeFactory.instance.objectNode());
     }
 
     private boolean fits(JsonNode answer) {
@@ -147,14 +186,15 @@ public final class MigrationSource {
 
     /** Not the fence of an old active: here the mirror serves the guest's I/O, so that {@code stop} has nothing to wait for. */
     private void stopGuest() {
-        stopped = true;
-        guest.execute("stop")
-                .thenCompose(still -> guest.execute("migrate-set-parameters", parameters(DOWNTIME_AFTER_STOP_MILLIS)))
-                .whenComplete((set, failure) -> {
-                    if (failure != null) {
-                        giveUp("the guest could not be stopped for the switch: " + failure.getMessage());
-                    }
-                });
+        switching = true;
+        CompletableFuture<JsonNode> stopping = execute("stop")
+                .thenCompose(still -> guest.execute("migrate-set-parameters", parameters(DOWNTIME_AFTER_STOP_MILLIS)));
+        stopped = stopping;
+        stopping.whenComplete((set, failure) -> {
+            if (failure != null) {
+                giveUp("the guest could not be stopped for the switch: " + failure.getMessage());
+            }
+        });
     }
 
     private void giveUp(String why) {
@@ -176,7 +216,7 @@ public final class MigrationSource {
 
     /** Gives up; completes when the guest runs here again. Fails if it is too late or QEMU is gone. */
     public CompletableFuture<Void> cancel() {
-        return guest.execute("migrate_cancel").thenCompose(accepted -> letRunAgain());
+        return execute("migrate_cancel").thenCompose(accepted -> letRunAgain());
     }
 
     private CompletableFuture<Void> letRunAgain() {
