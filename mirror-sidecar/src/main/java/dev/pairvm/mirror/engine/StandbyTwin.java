@@ -241,6 +241,12 @@ final class StandbyTwin implements StreamChannel.Handler, ColoStandby.Listener {
         say(TwinWords.CHECKPOINT);
     }
 
+    @Override
+    public void overlayFull(String disk) {
+        giveUp("the overlays of disk " + disk + " passed their bound of " + overlayBytes
+                + " bytes, and no checkpoint emptied them");
+    }
+
     // --------------------------------------------------------------------------------------------------------- end
 
     boolean canTakeOver() {

@@ -477,6 +477,9 @@ final class TwinDesk implements TwinPort {
         public void overlayLarge(String disk) {}
 
         @Override
+        public void overlayFull(String disk) {}
+
+        @Override
         public void diverged() {}
     }
 

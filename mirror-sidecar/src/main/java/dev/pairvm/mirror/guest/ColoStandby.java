@@ -35,10 +35,15 @@ public final class ColoStandby implements ColoWatcher {
         void moved(StandbyPhase now);
 
         /**
-         * An overlay has passed its bound. The active is to take a checkpoint ({@link ColoActive#checkpointNow}), which empties it;
-         * if none comes, the twin is to be abandoned before its storage is full. Told once for each overlay and checkpoint.
+         * An overlay has passed its bound. The active is to take a checkpoint ({@link ColoActive#checkpointNow}), which empties it.
+         * Told once for each overlay and checkpoint.
          */
         void overlayLarge(String disk);
+
+        /**
+         * No checkpoint came within {@link ColoLimits#checkpoint} after that. The twin is to be abandoned before its storage is full.
+         */
+        void overlayFull(String disk);
 
         /**
          * The twin's guest panicked, and a checkpoint went over it as if nothing were wrong. A checkpoint brings what changed since the last
@@ -59,6 +64,7 @@ public final class ColoStandby implements ColoWatcher {
     private final CompletableFuture<Void> committed = new CompletableFuture<>();
     private StandbyPhase phase = new StandbyPhase.Idle();
     private boolean inColo;
+    private long resumptions;
 
     /** @param overlayBytes bound of one overlay's file, from 1 MiB; see {@link Listener#overlayLarge} */
     ColoStandby(
@@ -246,6 +252,7 @@ public final class ColoStandby implements ColoWatcher {
     /** Memory and devices are here, and the overlays are in place: from the first resumption on it is whole, at each moment. */
     private void resumed() {
         if (inColo && (phase instanceof StandbyPhase.Receiving || phase instanceof StandbyPhase.Running)) {
+            resumptions++;
             boolean crashed = phase instanceof StandbyPhase.Running before && before.crashed();
             to(new StandbyPhase.Running(false));
             if (crashed) {
@@ -259,7 +266,14 @@ public final class ColoStandby implements ColoWatcher {
         for (int i = 0; i < disks.size(); i++) {
             if (node.equals(OverlayNodes.file(OverlayNodes.active(i)))
                     || node.equals(OverlayNodes.file(OverlayNodes.hidden(i)))) {
-                listener.overlayLarge(disks.get(i).name());
+                String disk = disks.get(i).name();
+                listener.overlayLarge(disk);
+                long before = resumptions;
+                port.later(limits.checkpoint(), () -> {
+                    if (phase instanceof StandbyPhase.Running && resumptions == before) {
+                        listener.overlayFull(disk);
+                    }
+                });
                 port.execute(threshold(node, overlayBytes), limits.command()).exceptionally(failure -> {
                     LOG.warn("the bound of overlay {} is not watched any more: {}", node, ColoActive.message(failure));
                     return null;

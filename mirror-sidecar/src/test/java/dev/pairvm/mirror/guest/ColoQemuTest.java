@@ -84,6 +84,11 @@ class ColoQemuTest {
         }
 
         @Override
+        public void overlayFull(String disk) {
+            told.add(disk + " full");
+        }
+
+        @Override
         public void diverged() {
             told.add("diverged");
         }

@@ -101,6 +101,11 @@ class ColoStandbyTest {
         }
 
         @Override
+        public void overlayFull(String disk) {
+            told.add(disk + " full");
+        }
+
+        @Override
         public void diverged() {
             told.add("diverged");
         }
@@ -309,6 +314,21 @@ class ColoStandbyTest {
             await().until(() -> twin.told.contains("root"));
             await().until(() -> twin.port.qemu.commands.size() > before);
             assertThat(twin.port.qemu.commands).as("for the next time").last().isEqualTo("block-set-write-threshold");
+            await().until(() -> twin.told.contains("root full"));
+        }
+    }
+
+    @Test
+    void anOverlayThatACheckpointEmptiesInTimeIsNotFull() throws Exception {
+        try (Case twin = new Case()) {
+            twin.running();
+            twin.port.qemu.happens(
+                    "BLOCK_WRITE_THRESHOLD",
+                    "{\"node-name\": \"active0-file\", \"amount-exceeded\": 5, \"write-threshold\": 1048576}");
+            await().until(() -> twin.told.contains("root"));
+            twin.port.qemu.happens("RESUME", "{}");
+            await().pollDelay(SHORT.checkpoint().plusMillis(500)).until(() -> true);
+            assertThat(twin.told).doesNotContain("root full");
         }
     }
 

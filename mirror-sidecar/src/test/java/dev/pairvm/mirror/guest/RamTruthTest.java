@@ -68,6 +68,9 @@ class RamTruthTest {
         public void overlayLarge(String disk) {}
 
         @Override
+        public void overlayFull(String disk) {}
+
+        @Override
         public void diverged() {}
     };
 
