@@ -55,7 +55,8 @@ class TidyTest {
                     "dev.pairvm.mirror.guest..",
                     "dev.pairvm.mirror.network..",
                     "dev.pairvm.mirror.control..",
-                    "dev.pairvm.mirror.source..")
+                    "dev.pairvm.mirror.source..",
+                    "dev.pairvm.mirror.memory..")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("dev.pairvm.mirror.engine..");

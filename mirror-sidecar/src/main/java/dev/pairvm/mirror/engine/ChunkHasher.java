@@ -3,10 +3,10 @@ package dev.pairvm.mirror.engine;
 import dev.pairvm.mirror.core.ChunkHash;
 import dev.pairvm.mirror.core.Extent;
 import dev.pairvm.mirror.core.PieceHash;
+import dev.pairvm.mirror.memory.Buffers;
 import dev.pairvm.mirror.store.DiskException;
 import dev.pairvm.mirror.store.DiskStore;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -37,7 +37,7 @@ final class ChunkHasher {
         });
         List<ChunkHash> hashes = new ArrayList<>(data.length);
         MessageDigest digest = sha256();
-        ByteBuf memory = PooledByteBufAllocator.DEFAULT.directBuffer(
+        ByteBuf memory = Buffers.POOL.directBuffer(
                 Extent.CHUNK_BYTES + DEVICE_BLOCK_BYTES, Extent.CHUNK_BYTES + DEVICE_BLOCK_BYTES);
         try {
             int aligned = (int) (-memory.memoryAddress() & DEVICE_BLOCK_BYTES - 1);
@@ -59,7 +59,7 @@ final class ChunkHasher {
         List<PieceHash> hashes = new ArrayList<>(Long.bitCount(chunks) * PieceHash.IN_CHUNK);
         MessageDigest digest = sha256();
         byte[] word = ByteBuffer.allocate(Long.BYTES).putLong(salt).array();
-        ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(Extent.CHUNK_BYTES, Extent.CHUNK_BYTES);
+        ByteBuf buffer = Buffers.POOL.directBuffer(Extent.CHUNK_BYTES, Extent.CHUNK_BYTES);
         try {
             for (long left = chunks; left != 0; left &= left - 1) {
                 long at = (long) extent * Extent.BYTES + (long) Long.numberOfTrailingZeros(left) * Extent.CHUNK_BYTES;

@@ -5,13 +5,13 @@ import dev.pairvm.mirror.core.ChunkHash;
 import dev.pairvm.mirror.core.Effect;
 import dev.pairvm.mirror.core.Event;
 import dev.pairvm.mirror.core.Message;
+import dev.pairvm.mirror.memory.Buffers;
 import dev.pairvm.mirror.store.AsyncDisk;
 import dev.pairvm.mirror.store.CopyStore;
 import dev.pairvm.mirror.store.DiskException;
 import dev.pairvm.mirror.store.IoCompletion;
 import dev.pairvm.mirror.store.IoWorkers;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -261,7 +261,7 @@ final class StoreEffects {
             peer.send(to, message, null);
             return;
         }
-        ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(message.length(), message.length());
+        ByteBuf buffer = Buffers.POOL.directBuffer(message.length(), message.length());
         disks.get(message.disk()).read(message.offset(), buffer, message.length(), failure -> {
             if (failure == null) {
                 peer.send(to, message, buffer);
@@ -275,7 +275,7 @@ final class StoreEffects {
     /** Reads for the peer, whose own store can not. */
     void sendRange(Effect.SendRange send) {
         int length = send.message().length();
-        ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(length, length);
+        ByteBuf buffer = Buffers.POOL.directBuffer(length, length);
         disks.get(send.disk()).read(send.offset(), buffer, length, failure -> {
             if (failure == null) {
                 peer.send(send.peer(), send.message(), buffer);

@@ -1,9 +1,8 @@
 package dev.pairvm.mirror.link;
 
+import dev.pairvm.mirror.memory.Buffers;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
-import io.netty.buffer.ByteBufAllocator;
-import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
@@ -29,9 +28,6 @@ final class LinkTransport {
     /** Unsent bytes the kernel may hold: a disk frame must not wait behind more of a migration's. */
     private static final long NOT_SENT_LOW_WATER = 256 << 10;
 
-    /** Shared with the NBD server and resync: its one arena is set by the options that the mirror's JVM is started with. */
-    private static final ByteBufAllocator ALLOCATOR = PooledByteBufAllocator.DEFAULT;
-
     private final EventLoop loop;
     private final boolean epoll;
 
@@ -44,7 +40,7 @@ final class LinkTransport {
         Bootstrap bootstrap = new Bootstrap()
                 .group(loop)
                 .channel(epoll ? EpollSocketChannel.class : NioSocketChannel.class)
-                .option(ChannelOption.ALLOCATOR, ALLOCATOR)
+                .option(ChannelOption.ALLOCATOR, Buffers.POOL)
                 .option(ChannelOption.TCP_NODELAY, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, connectMillis);
         return epoll ? bootstrap.option(EpollChannelOption.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER) : bootstrap;
@@ -56,7 +52,7 @@ final class LinkTransport {
                 .group(loop)
                 .channel(channel)
                 .option(ChannelOption.SO_REUSEADDR, true)
-                .childOption(ChannelOption.ALLOCATOR, ALLOCATOR)
+                .childOption(ChannelOption.ALLOCATOR, Buffers.POOL)
                 .childOption(ChannelOption.TCP_NODELAY, true);
         return epoll ? bootstrap.childOption(EpollChannelOption.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER) : bootstrap;
     }
@@ -66,7 +62,7 @@ final class LinkTransport {
         return new Bootstrap()
                 .group(loop)
                 .channel(channel)
-                .option(ChannelOption.ALLOCATOR, ALLOCATOR)
+                .option(ChannelOption.ALLOCATOR, Buffers.POOL)
                 .option(ChannelOption.ALLOW_HALF_CLOSURE, true);
     }
 
@@ -76,7 +72,7 @@ final class LinkTransport {
         return new ServerBootstrap()
                 .group(loop)
                 .channel(channel)
-                .childOption(ChannelOption.ALLOCATOR, ALLOCATOR)
+                .childOption(ChannelOption.ALLOCATOR, Buffers.POOL)
                 .childOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
     }
 

@@ -1,8 +1,7 @@
 package dev.pairvm.mirror.nbd;
 
+import dev.pairvm.mirror.memory.Buffers;
 import io.netty.bootstrap.ServerBootstrap;
-import io.netty.buffer.ByteBufAllocator;
-import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
@@ -37,9 +36,6 @@ public final class NbdListener implements AutoCloseable {
     /** Answers that a client has not taken yet: above the mark its further requests wait. */
     private static final WriteBufferWaterMark UNTAKEN_REPLIES = new WriteBufferWaterMark(512 << 10, 1 << 20);
 
-    /** Shared with link and resync: its one arena is set by the options that the mirror's JVM is started with. */
-    private static final ByteBufAllocator ALLOCATOR = PooledByteBufAllocator.DEFAULT;
-
     private final EventLoop loop;
     private final @Nullable Path socket;
     private final Channel bound;
@@ -54,7 +50,7 @@ public final class NbdListener implements AutoCloseable {
                 .group(loop)
                 .channel(type)
                 .option(ChannelOption.AUTO_READ, false)
-                .childOption(ChannelOption.ALLOCATOR, ALLOCATOR)
+                .childOption(ChannelOption.ALLOCATOR, Buffers.POOL)
                 .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, UNTAKEN_REPLIES)
                 .childHandler(new ChannelInitializer<>() {
                     @Override
