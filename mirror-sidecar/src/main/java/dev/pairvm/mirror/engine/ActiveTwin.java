@@ -338,6 +338,14 @@ final class ActiveTwin implements ColoActive.Listener {
         });
     }
 
+    /** The guest was stopped in the kernel, or goes on. A standby of a release that does not know the word passes it over. */
+    void guestFrozen(boolean frozen) {
+        StreamChannel stream = expecting;
+        if (stream != null && stream.canWrite()) {
+            stream.write(Unpooled.wrappedBuffer(new byte[] {frozen ? TwinWords.HOLD : TwinWords.GO_ON}));
+        }
+    }
+
     /** The guest is killed here, perhaps because its twin is to go on: the peer is not told that it is over. */
     void abandon() {
         ending = true;

@@ -54,6 +54,9 @@ final class DisksOnly implements GuestPort, GatePort, TwinPort {
     public void end() {}
 
     @Override
+    public void peerHeard() {}
+
+    @Override
     public void cut() {}
 
     @Override

@@ -280,11 +280,20 @@ final class GuestDesk implements GuestPort {
     @Override
     public void freeze() {
         guest.freeze();
+        tellTwin(true);
+    }
+
+    private void tellTwin(boolean frozen) {
+        TwinDesk level3 = twins;
+        if (level3 != null) {
+            level3.guestFrozen(frozen);
+        }
     }
 
     @Override
     public void thaw() {
         guest.thaw();
+        tellTwin(false);
         timers.now(this::showDiskSizes);
     }
 

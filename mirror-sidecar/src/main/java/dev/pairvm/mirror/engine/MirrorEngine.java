@@ -177,6 +177,7 @@ public final class MirrorEngine {
     /** A beacon; also a sign of life for the times in the report. */
     public void postBeacon(Event.BeaconHeard beacon) {
         reign.heardPeer(beacon.receivedAt());
+        twin.peerHeard();
         step(beacon);
         tickWithBeacon();
     }

@@ -30,6 +30,13 @@ import org.slf4j.LoggerFactory;
 final class StandbyTwin implements StreamChannel.Handler, ColoStandby.Listener {
     private static final Logger LOG = LoggerFactory.getLogger(StandbyTwin.class);
     private static final Duration WATCH = Duration.ofMillis(250);
+    /** How often it is looked whether the active is heard. */
+    private static final Duration LISTEN = Duration.ofMillis(20);
+    /**
+     * Without a beacon for so long the twin's guest stands still: sooner than TCP sends for the first time what it believes lost (200 ms, RFC
+     * 6298 with Linux's least), much sooner than anybody is declared dead.
+     */
+    private static final long SILENT_NANOS = 120_000_000L;
 
     /** Hears what becomes of it. */
     interface Owner {
@@ -61,6 +68,9 @@ final class StandbyTwin implements StreamChannel.Handler, ColoStandby.Listener {
     private @Nullable ColoStandby colo;
     private boolean streamOver;
     private boolean over;
+    private boolean activeStandsStill;
+    private boolean activeSilent;
+    private long activeHeardNanos = System.nanoTime();
 
     StandbyTwin(
             StreamDesk streams,
@@ -112,8 +122,39 @@ final class StandbyTwin implements StreamChannel.Handler, ColoStandby.Listener {
                         // it.
                         writes.through(clients, this::giveUp, this::ready);
                         watchLater();
+                        listenLater();
                     }
                 });
+    }
+
+    private void listenLater() {
+        timers.later(LISTEN, () -> {
+            if (!over) {
+                activeSilent = System.nanoTime() - activeHeardNanos > SILENT_NANOS;
+                holdOrGoOn();
+                listenLater();
+            }
+        });
+    }
+
+    void activeHeard() {
+        activeHeardNanos = System.nanoTime();
+        if (activeSilent) {
+            activeSilent = false;
+            holdOrGoOn();
+        }
+    }
+
+    private void holdOrGoOn() {
+        ColoStandby session = colo;
+        if (session == null || over) {
+            return;
+        }
+        if (activeStandsStill || activeSilent) {
+            session.hold();
+        } else {
+            session.goOn();
+        }
     }
 
     private CompletableFuture<Void> joinCards() {
@@ -192,8 +233,17 @@ final class StandbyTwin implements StreamChannel.Handler, ColoStandby.Listener {
     @Override
     public void received(StreamChannel stream, ByteBuf piece) {
         TwinWords.read(stream, piece, word -> {
-            if (word == TwinWords.WRITES_BACK && !over) {
-                writes.back(() -> say(TwinWords.OK));
+            switch (word) {
+                case TwinWords.WRITES_BACK -> {
+                    if (!over) {
+                        writes.back(() -> say(TwinWords.OK));
+                    }
+                }
+                case TwinWords.HOLD, TwinWords.GO_ON -> {
+                    activeStandsStill = word == TwinWords.HOLD;
+                    holdOrGoOn();
+                }
+                default -> LOG.warn("the active says {}, which means nothing here", word);
             }
         });
     }

@@ -42,6 +42,7 @@ final class TwinDesk implements TwinPort {
             Duration.ofMinutes(10),
             Duration.ofSeconds(5),
             Duration.ofSeconds(2),
+            Duration.ofMillis(500),
             Duration.ofHours(1));
 
     /** What the guest's desk does for it. */
@@ -340,6 +341,22 @@ final class TwinDesk implements TwinPort {
     @Override
     public void cut() {
         writes.cut();
+    }
+
+    @Override
+    public void peerHeard() {
+        StandbyTwin twin = standby;
+        if (twin != null) {
+            twin.activeHeard();
+        }
+    }
+
+    /** The guest here was stopped in the kernel, or goes on: its twin is to stand still as long. */
+    void guestFrozen(boolean frozen) {
+        ActiveTwin twin = active;
+        if (twin != null) {
+            twin.guestFrozen(frozen);
+        }
     }
 
     /** Whether a QEMU of this side is a twin, or about to be one. */

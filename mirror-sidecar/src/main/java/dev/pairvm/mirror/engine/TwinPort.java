@@ -13,6 +13,9 @@ interface TwinPort {
     /** Its packets go freely from here, and the twin, or the attempt, ends. */
     void end();
 
+    /** A beacon of the peer was heard. */
+    void peerHeard();
+
     /** The active is gone: nothing of its writes is waited for any more. */
     void cut();
 

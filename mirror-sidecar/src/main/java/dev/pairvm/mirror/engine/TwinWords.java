@@ -13,6 +13,7 @@ import io.netty.buffer.ByteBuf;
  *   twin-ram     ──────────────────────────────────────────►  memory, then checkpoints; both ways
  *   twin-copied-N, twin-answers-N  ◄────────────────────────  opened by the standby's QEMU; frames both ways
  *                ◄─────────────────────────────── CHECKPOINT  an overlay is full
+ *                HOLD, GO_ON ──────────────────────────────►  the guest stands still, and goes on: the twin likewise
  *                WRITES_BACK ──────────────────────────────►
  *                ◄─────────────────────────────────────── OK  nothing is under way through the twin
  *   (end)        ──────────────────────────────────────────►  the twin is given up
@@ -28,6 +29,8 @@ final class TwinWords {
     static final byte CHECKPOINT = 2;
     static final byte WRITES_BACK = 3;
     static final byte OK = 4;
+    static final byte HOLD = 5;
+    static final byte GO_ON = 6;
 
     /** Hears one word. */
     @FunctionalInterface

@@ -56,6 +56,7 @@ public final class ColoActive implements ColoWatcher {
     private ActivePhase phase = new ActivePhase.Idle();
     private Duration interval = FIRST_INTERVAL;
     private boolean overdueTold;
+    private boolean dissolving;
     private long stillSinceNanos;
     private Duration startPause = Duration.ZERO;
 
@@ -344,7 +345,12 @@ public final class ColoActive implements ColoWatcher {
             return; // answers our own word
         }
         switch (phase) {
-            case ActivePhase.Running _, ActivePhase.StoodDown _ -> to(new ActivePhase.Broken("QEMU lost its twin"));
+            case ActivePhase.Running _, ActivePhase.StoodDown _ -> {
+                to(new ActivePhase.Broken("QEMU lost its twin"));
+                if (dissolving) {
+                    waits.giveUp(new GuestException("QEMU lost its twin"));
+                }
+            }
             case ActivePhase.Entering _ -> interruptStart("QEMU lost its twin");
             default -> {}
         }
@@ -385,10 +391,28 @@ public final class ColoActive implements ColoWatcher {
      * Level 3 to 2, on purpose. Before: the record says that no twin may take over, and this mirror's writes go to the peer mirror
      * again. After: the standby's QEMU is to be killed.
      *
+     * <p>Takes a last checkpoint. Frames that wait for the twin's are let out by it; without it they would come out behind younger ones,
+     * once everything is taken down, and their TCP connections would wait for them.
+     *
      * @return as {@link #ended}
      */
     public CompletableFuture<Void> dissolve() {
-        return end("level 3 is given up", false);
+        if (!(phase instanceof ActivePhase.Running) || dissolving) {
+            return end("level 3 is given up", false);
+        }
+        dissolving = true;
+        long before = checkpoints.completed();
+        CompletableFuture<QmpEvent> last =
+                waits.event("the last checkpoint", limits.lastCheckpoint(), event -> checkpoints.completed() > before);
+        checkpointNow().whenComplete((_, refused) -> {
+            if (refused != null) {
+                last.completeExceptionally(refused);
+            }
+        });
+        // A peer that does not answer any more holds up QEMU's main loop, and every command with it, until it is cut
+        // off.
+        last.whenComplete((_, none) -> end("level 3 is given up", none != null));
+        return ended();
     }
 
     private CompletableFuture<Void> end(String why, boolean cut) {

@@ -149,10 +149,7 @@ final class ColoCommands {
             List<String> order =
                     on ? List.of("copy" + i, "release" + i, "divert" + i) : List.of("divert" + i, "copy" + i);
             for (String each : order) {
-                all.add(QmpCommand.of("qom-set")
-                        .with("path", "/objects/" + each)
-                        .with("property", "status")
-                        .with("value", on ? "on" : "off"));
+                all.add(filterStatus(each, on));
             }
         }
         return all;
@@ -219,6 +216,22 @@ final class ColoCommands {
             all.add(filter("filter-rewriter", rewriter(i), i, "all"));
         }
         return all;
+    }
+
+    /** What the guest here sends goes to the network itself, and no more to the active's comparison. */
+    static List<QmpCommand> ownVoice(TwinSockets sockets) {
+        List<QmpCommand> all = new ArrayList<>();
+        for (int i = 0; i < sockets.cards(); i++) {
+            all.add(filterStatus("answer" + i, false));
+        }
+        return all;
+    }
+
+    private static QmpCommand filterStatus(String filter, boolean on) {
+        return QmpCommand.of("qom-set")
+                .with("path", "/objects/" + filter)
+                .with("property", "status")
+                .with("value", on ? "on" : "off");
     }
 
     /** All but the rewriter: connections that began under its eyes need it as long as they live. */

@@ -11,10 +11,17 @@ import java.time.Duration;
  * @param move from {@code migrate} until what is left of the memory is small
  * @param switching for one step of the switch, while the guest stands still
  * @param checkpoint for the first checkpoint, and for each: from its predecessor's end, beyond the interval
+ * @param lastCheckpoint for the one that ends a twinning in order
  * @param commit for the commit of the overlays after a failover, whatever they hold
  */
 public record ColoLimits(
-        Duration command, Duration outOfBand, Duration move, Duration switching, Duration checkpoint, Duration commit) {
+        Duration command,
+        Duration outOfBand,
+        Duration move,
+        Duration switching,
+        Duration checkpoint,
+        Duration lastCheckpoint,
+        Duration commit) {
     /** What the product uses. */
     public static final ColoLimits DEFAULT = new ColoLimits(
             Duration.ofSeconds(5),
@@ -22,11 +29,12 @@ public record ColoLimits(
             Duration.ofMinutes(30),
             Duration.ofSeconds(10),
             Duration.ofSeconds(5),
+            Duration.ofMillis(500),
             Duration.ofHours(1));
 
     /** Checks the bounds. */
     public ColoLimits {
-        for (Duration each : new Duration[] {command, outOfBand, move, switching, checkpoint, commit}) {
+        for (Duration each : new Duration[] {command, outOfBand, move, switching, checkpoint, lastCheckpoint, commit}) {
             if (each.isNegative() || each.isZero()) {
                 throw new IllegalArgumentException("each limit must be positive, got " + each);
             }

@@ -1,6 +1,7 @@
 package dev.pairvm.mirror.guest;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,6 +66,7 @@ public final class ColoStandby implements ColoWatcher {
     private StandbyPhase phase = new StandbyPhase.Idle();
     private boolean inColo;
     private long resumptions;
+    private boolean held;
 
     /** @param overlayBytes bound of one overlay's file, from 1 MiB; see {@link Listener#overlayLarge} */
     ColoStandby(
@@ -307,6 +309,37 @@ public final class ColoStandby implements ColoWatcher {
         }
     }
 
+    // ------------------------------------------------------------------------------------------------- stand still
+
+    /**
+     * The twin's guest stands still until {@link #goOn}, or until it takes over. While nobody compares what it sends, all of that is lost;
+     * TCP sends it again after 0.2 s, and after twice as long each time: a guest that stood still meanwhile is heard at once when it takes
+     * over. Idempotent; only where it runs as a twin.
+     */
+    public void hold() {
+        if (!held && phase instanceof StandbyPhase.Running) {
+            held = true;
+            tell("stop");
+        }
+    }
+
+    /** Takes {@link #hold} back. */
+    public void goOn() {
+        if (held) {
+            held = false;
+            if (phase instanceof StandbyPhase.Running) {
+                tell("cont");
+            }
+        }
+    }
+
+    private void tell(String command) {
+        port.execute(QmpCommand.of(command), limits.command()).exceptionally(failure -> {
+            LOG.warn("the twin did not take {}: {}", command, ColoActive.message(failure));
+            return MissingNode.getInstance();
+        });
+    }
+
     // ---------------------------------------------------------------------------------------------------- take over
 
     /**
@@ -339,7 +372,11 @@ public final class ColoStandby implements ColoWatcher {
         // Cut first: an active whose host died in the middle of a checkpoint leaves QEMU waiting for the rest, with its
         // main loop.
         ColoWayOut.cut(port, ColoCommands.cutStandby(sockets), limits)
-                .thenCompose(cut -> firmly(ColoCommands.stopServingDisks()))
+                // Before its guest runs as the guest: frames that still went to the comparison would be lost, and TCP
+                // waits
+                // twice as long before it sends again each time.
+                .thenCompose(cut -> ColoWayOut.all(port, ColoCommands.ownVoice(sockets), limits))
+                .thenCompose(heard -> firmly(ColoCommands.stopServingDisks()))
                 .thenCompose(stopped -> step(ColoCommands.lostHeartbeat()))
                 .thenCompose(told ->
                         untilAlone(System.nanoTime() + limits.switching().toNanos()))

@@ -235,6 +235,36 @@ class ColoQemuTest {
     }
 
     @Test
+    void aTwinThatStoodStillGoesOnAndTakesOver() throws Exception {
+        Twinning twinning = begin(here, there);
+        twinning.awaitMoreCheckpoints(3);
+        for (int i = 0; i < 5; i++) {
+            held(twinning, true);
+            held(twinning, false);
+        }
+        held(twinning, true);
+        twinning.awaitMoreCheckpoints(5); // a checkpoint lets it run, too
+        held(twinning, false);
+        awaitMoreRecords(here);
+        held(twinning, true);
+        takeOver(twinning);
+        Twinning second = begin(there, here);
+        held(second, true);
+        takeOver(second);
+    }
+
+    private static void held(Twinning twinning, boolean on) throws Exception {
+        twinning.into.get(() -> {
+            if (on) {
+                twinning.standbySide.hold();
+            } else {
+                twinning.standbySide.goOn();
+            }
+            return CompletableFuture.completedFuture("");
+        });
+    }
+
+    @Test
     void theGuestGoesOnAloneWhenItsTwinIsKilledOrFrozenAndLevelThreeEndsOnPurpose() throws Exception {
         Twinning killed = begin(here, there);
         killed.awaitMoreCheckpoints(3);

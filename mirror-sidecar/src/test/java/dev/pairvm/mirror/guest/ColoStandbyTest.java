@@ -34,6 +34,7 @@ class ColoStandbyTest {
             Duration.ofSeconds(20),
             Duration.ofMillis(2500),
             Duration.ofMillis(2500),
+            Duration.ofMillis(300),
             Duration.ofSeconds(20));
 
     @TempDir
@@ -300,6 +301,32 @@ class ColoStandbyTest {
             await().until(() -> twin.phase().equals(new StandbyPhase.Severed(true)));
             twin.port.get(twin.side::takeOver);
             assertThat(twin.port.done).contains("took over crashed");
+        }
+    }
+
+    @Test
+    void aTwinThatIsHeldGoesOnOrTakesOver() throws Exception {
+        try (Case twin = new Case()) {
+            twin.running();
+            int before = twin.port.qemu.commands.size();
+            for (Runnable each :
+                    List.<Runnable>of(twin.side::hold, twin.side::hold, twin.side::goOn, twin.side::goOn)) {
+                twin.port.get(() -> {
+                    each.run();
+                    return CompletableFuture.completedFuture("");
+                });
+            }
+            await().until(() -> twin.port.qemu.commands.size() == before + 2);
+            assertThat(twin.port.qemu.commands.subList(before, before + 2)).containsExactly("stop", "cont");
+            twin.port.get(() -> {
+                twin.side.hold();
+                return CompletableFuture.completedFuture("");
+            });
+            twin.port.get(twin.side::takeOver);
+            assertThat(twin.port.qemu.status).isEqualTo("running");
+            assertThat(twin.port.qemu.commands.subList(before + 2, before + 6))
+                    .as("it is heard before it runs as the guest")
+                    .containsExactly("stop", "qom-set", "nbd-server-stop", "x-colo-lost-heartbeat");
         }
     }
 

@@ -39,6 +39,7 @@ final class FakeQemu implements AutoCloseable {
     }
 
     final List<String> commands = new CopyOnWriteArrayList<>();
+    final List<String> outOfBand = new CopyOnWriteArrayList<>();
     final Set<String> parts = new LinkedHashSet<>();
     private final FakeMonitor monitor;
     private final Thread thread;
@@ -90,6 +91,7 @@ final class FakeQemu implements AutoCloseable {
 
     private synchronized void handle(JsonNode message) throws IOException {
         if (message.has("exec-oob")) {
+            outOfBand.add(message.path("exec-oob").asText());
             if (fault != Fault.HANG_FOR_EVER) {
                 hangs = false;
             }
@@ -217,6 +219,9 @@ final class FakeQemu implements AutoCloseable {
                 if (arguments.path("downtime-limit").asLong() > 0 && migration.equals("active")) {
                     status = "finish-migrate";
                     migration("pre-switchover");
+                }
+                if (arguments.has("x-checkpoint-delay") && mode.equals("primary")) {
+                    checkpoint();
                 }
             }
             case "migrate-continue" -> {
