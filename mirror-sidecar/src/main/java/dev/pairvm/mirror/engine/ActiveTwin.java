@@ -78,6 +78,7 @@ final class ActiveTwin implements ColoActive.Listener {
     private boolean told;
     private boolean ending;
     private boolean closed;
+    private boolean settling;
 
     ActiveTwin(
             StreamDesk streams,
@@ -336,6 +337,20 @@ final class ActiveTwin implements ColoActive.Listener {
                 owner.over(stuck);
             }
         });
+    }
+
+    /** Before the guest is handed to its twin: runs it as a checkpoint ends, or without one if none does soon. */
+    void afterCheckpoint(Runnable then) {
+        ColoActive session = colo;
+        if (session == null || ending || !(session.phase() instanceof ActivePhase.Running)) {
+            then.run();
+        } else if (!settling) {
+            settling = true;
+            session.lastCheckpoint().whenComplete((_, _) -> {
+                settling = false;
+                then.run();
+            });
+        }
     }
 
     /** The guest was stopped in the kernel, or goes on. A standby of a release that does not know the word passes it over. */

@@ -86,7 +86,13 @@ final class OrderTaker implements OrderDesk {
         if (known.isEmpty() || !known.get().inSync().contains(order.to())) {
             return new Outcome.Impossible("copy " + order.to() + " is not in sync; wait until the pair is whole");
         }
-        engine.post(new Event.HandOverRequested(order.to()));
+        Runnable handOver = () -> engine.post(new Event.HandOverRequested(order.to()));
+        TwinDesk level3 = twins;
+        if (level3 == null) {
+            handOver.run();
+        } else {
+            level3.afterCheckpoint(handOver);
+        }
         return new Outcome.Begun();
     }
 

@@ -351,6 +351,16 @@ final class TwinDesk implements TwinPort {
         }
     }
 
+    /** Runs it when no frame of the guest waits for its twin's: at once, or as a checkpoint ends. Asked again meanwhile it does nothing. */
+    void afterCheckpoint(Runnable then) {
+        ActiveTwin twin = active;
+        if (twin == null) {
+            then.run();
+        } else {
+            twin.afterCheckpoint(then);
+        }
+    }
+
     /** The guest here was stopped in the kernel, or goes on: its twin is to stand still as long. */
     void guestFrozen(boolean frozen) {
         ActiveTwin twin = active;
