@@ -353,7 +353,7 @@ final class ActiveTwin implements ColoActive.Listener {
         }
     }
 
-    /** The guest was stopped in the kernel, or goes on. A standby of a release that does not know the word passes it over. */
+    /** The guest stands still, or goes on. A standby of a release that does not know the word passes it over. */
     void guestFrozen(boolean frozen) {
         StreamChannel stream = expecting;
         if (stream != null && stream.canWrite()) {

@@ -462,6 +462,7 @@ final class GuestDesk implements GuestPort {
             }
             case GuestEvent.QemuExited _ -> {
                 if (mayRun) {
+                    tellTwin(true);
                     core.accept(new Event.GuestDied());
                 }
                 if (mayRun && wished) {

@@ -210,6 +210,7 @@ final class TwinDesk implements TwinPort {
                     public void guestStandsStill(String why) {
                         LOG.warn("level 3: {}; its twin is to go on", why);
                         figures.failed();
+                        guestFrozen(true);
                         core.accept(new Event.GuestDied());
                     }
 
@@ -361,7 +362,7 @@ final class TwinDesk implements TwinPort {
         }
     }
 
-    /** The guest here was stopped in the kernel, or goes on: its twin is to stand still as long. */
+    /** The guest here stands still, stopped or dead, or goes on: its twin is to stand still as long. */
     void guestFrozen(boolean frozen) {
         ActiveTwin twin = active;
         if (twin != null) {
