@@ -269,6 +269,9 @@ final class StandbyTwin implements StreamChannel.Handler, ColoStandby.Listener {
         ColoStandby session = colo;
         if (session != null && !session.phase().canTakeOver() && !isGuest()) {
             giveUp("the active went away before it was whole: " + why);
+        } else {
+            activeStandsStill = true; // for all that this side will hear of it
+            holdOrGoOn();
         }
     }
 

@@ -314,10 +314,10 @@ public final class ColoStandby implements ColoWatcher {
     /**
      * The twin's guest stands still until {@link #goOn}, or until it takes over. While nobody compares what it sends, all of that is lost;
      * TCP sends it again after 0.2 s, and after twice as long each time: a guest that stood still meanwhile is heard at once when it takes
-     * over. Idempotent; only where it runs as a twin.
+     * over. Idempotent; only where it runs as a twin, also as one that lost its active.
      */
     public void hold() {
-        if (!held && phase instanceof StandbyPhase.Running) {
+        if (!held && (phase instanceof StandbyPhase.Running || phase instanceof StandbyPhase.Severed)) {
             held = true;
             tell("stop");
         }
@@ -327,7 +327,7 @@ public final class ColoStandby implements ColoWatcher {
     public void goOn() {
         if (held) {
             held = false;
-            if (phase instanceof StandbyPhase.Running) {
+            if (phase instanceof StandbyPhase.Running || phase instanceof StandbyPhase.Severed) {
                 tell("cont");
             }
         }

@@ -251,6 +251,13 @@ class ColoQemuTest {
         Twinning second = begin(there, here);
         held(second, true);
         takeOver(second);
+        Twinning severed = begin(here, there);
+        signal(uuids[0], QemuProcess::kill);
+        awaitTold(StandbyPhase.Severed.class);
+        severed.drop();
+        held(severed, true);
+        there.get(severed.standbySide::takeOver);
+        awaitMoreRecords(there);
     }
 
     private static void held(Twinning twinning, boolean on) throws Exception {

@@ -318,6 +318,8 @@ class ColoStandbyTest {
             }
             await().until(() -> twin.port.qemu.commands.size() == before + 2);
             assertThat(twin.port.qemu.commands.subList(before, before + 2)).containsExactly("stop", "cont");
+            twin.port.qemu.happens("COLO_EXIT", "{\"mode\": \"secondary\", \"reason\": \"error\"}");
+            twin.awaitPhase(StandbyPhase.Severed.class);
             twin.port.get(() -> {
                 twin.side.hold();
                 return CompletableFuture.completedFuture("");
