@@ -372,9 +372,8 @@ public final class ColoStandby implements ColoWatcher {
         // Cut first: an active whose host died in the middle of a checkpoint leaves QEMU waiting for the rest, with its
         // main loop.
         ColoWayOut.cut(port, ColoCommands.cutStandby(sockets), limits)
-                // Before its guest runs as the guest: frames that still went to the comparison would be lost, and TCP
-                // waits
-                // twice as long before it sends again each time.
+                // Before it runs as the guest: frames that still went to the comparison would be lost, and
+                // TCP waits twice as long each time that is so.
                 .thenCompose(cut -> ColoWayOut.all(port, ColoCommands.ownVoice(sockets), limits))
                 .thenCompose(heard -> firmly(ColoCommands.stopServingDisks()))
                 .thenCompose(stopped -> step(ColoCommands.lostHeartbeat()))
