@@ -407,8 +407,8 @@ public final class ColoActive implements ColoWatcher {
      * Level 3 to 2, on purpose. Before: the record says that no twin may take over, and this mirror's writes go to the peer mirror
      * again. After: the standby's QEMU is to be killed.
      *
-     * <p>Takes a last checkpoint. Frames that wait for the twin's are let out by it; without it they would come out behind younger ones,
-     * once everything is taken down, and their TCP connections would wait for them.
+     * <p>Takes a last checkpoint. Frames that wait for the twin's are let out by it; without it they would come out behind younger ones only
+     * when everything is taken down, and their TCP connections would wait for them.
      *
      * @return as {@link #ended}
      */
@@ -417,8 +417,12 @@ public final class ColoActive implements ColoWatcher {
             return end("level 3 is given up", false);
         }
         dissolving = true;
-        // A peer that does not answer any more holds up QEMU's main loop, and every command with it: it is cut off.
-        lastCheckpoint().whenComplete((_, none) -> end("level 3 is given up", none != null));
+        // What the guest sends goes straight out from here on; what waits in the comparison the checkpoint lets out. A
+        // peer
+        // that does not answer any more holds up QEMU's main loop, and every command with it: it is cut off.
+        steps(ColoCommands.activeFilters(sockets, false))
+                .thenCompose(direct -> lastCheckpoint())
+                .whenComplete((_, none) -> end("level 3 is given up", none != null));
         return ended();
     }
 

@@ -235,7 +235,7 @@ class ColoActiveTest {
     }
 
     @Test
-    void aLastCheckpointLetsOutWhatWaitsBeforeTheFiltersGo() throws Exception {
+    void aLastCheckpointLetsOutWhatWaits() throws Exception {
         try (Case guest = new Case()) {
             guest.protectedGuest();
             // The first, and the one that comes of the interval.
@@ -243,8 +243,8 @@ class ColoActiveTest {
             int commands = guest.port.qemu.commands.size();
             guest.port.get(guest.side::dissolve);
             assertThat(guest.side.checkpoints().completed()).isEqualTo(3);
-            assertThat(guest.port.qemu.commands.subList(commands, commands + 2))
-                    .containsExactly("migrate-set-parameters", "qom-set");
+            assertThat(guest.port.qemu.commands.subList(commands, commands + 3))
+                    .containsExactly("qom-set", "qom-set", "migrate-set-parameters");
             assertThat(guest.port.qemu.outOfBand).as("nothing is cut off").isEmpty();
             guest.asBefore();
         }
@@ -253,7 +253,7 @@ class ColoActiveTest {
     @Test
     void aTwinThatTakesNoLastCheckpointIsCutOff() throws Exception {
         try (Case guest = new Case()) {
-            guest.port.qemu.misbehave(stepsOfAStart().size(), Fault.ANSWER_ONLY);
+            guest.port.qemu.misbehave(stepsOfAStart().size() + 2, Fault.ANSWER_ONLY);
             guest.protectedGuest();
             guest.port.get(guest.side::dissolve);
             assertThat(guest.port.qemu.outOfBand).contains("yank");
