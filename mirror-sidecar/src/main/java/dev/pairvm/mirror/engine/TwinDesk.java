@@ -6,13 +6,12 @@ import dev.pairvm.api.mirror.MirrorReport;
 import dev.pairvm.mirror.core.CoreView;
 import dev.pairvm.mirror.core.Event;
 import dev.pairvm.mirror.core.Role;
-import dev.pairvm.mirror.guest.ActivePhase;
 import dev.pairvm.mirror.guest.ColoActive;
 import dev.pairvm.mirror.guest.ColoLimits;
 import dev.pairvm.mirror.guest.ColoStandby;
+import dev.pairvm.mirror.guest.DeafTwinListener;
 import dev.pairvm.mirror.guest.GuestControl;
 import dev.pairvm.mirror.guest.GuestState;
-import dev.pairvm.mirror.guest.StandbyPhase;
 import dev.pairvm.mirror.link.StreamChannel;
 import dev.pairvm.mirror.link.StreamDesk;
 import io.netty.buffer.ByteBuf;
@@ -455,12 +454,16 @@ final class TwinDesk implements TwinPort {
         if (role == GuestControl.ColoRole.ACTIVE) {
             // The record says since this side's start that nobody takes over.
             LOG.info("level 3: the twinning of an earlier life of this mirror is ended");
-            ColoActive session = guest.foundTwinning(directories.none(), LIMITS, new Unheard());
+            ColoActive session = guest.foundTwinning(directories.none(), LIMITS, new DeafTwinListener());
             return session.carryOnAlone().thenRun(() -> core.accept(new Event.OverlaysCommitted()));
         }
         if (uncommitted()) {
             watch(guest.foundTwin(
-                    directories.none(), settings.overlayBytes(), LIMITS, GuestControl.ColoRole.NONE, new Unheard()));
+                    directories.none(),
+                    settings.overlayBytes(),
+                    LIMITS,
+                    GuestControl.ColoRole.NONE,
+                    new DeafTwinListener()));
         } else {
             core.accept(new Event.OverlaysCommitted());
         }
@@ -488,27 +491,6 @@ final class TwinDesk implements TwinPort {
             case RUNNING -> MirrorReport.TwinState.RUNNING;
             case HANDING_OVER, WITHDRAWING -> MirrorReport.TwinState.ENDING;
         };
-    }
-
-    /** Of sessions that end at once. */
-    private static final class Unheard implements ColoActive.Listener, ColoStandby.Listener {
-        @Override
-        public void moved(ActivePhase now) {}
-
-        @Override
-        public void checkpointOverdue(Duration age) {}
-
-        @Override
-        public void moved(StandbyPhase now) {}
-
-        @Override
-        public void overlayLarge(String disk) {}
-
-        @Override
-        public void overlayFull(String disk) {}
-
-        @Override
-        public void diverged() {}
     }
 
     /** Of a stream that was refused. */

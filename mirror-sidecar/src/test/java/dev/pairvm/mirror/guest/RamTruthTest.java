@@ -9,7 +9,6 @@ import io.netty.channel.nio.NioIoHandler;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -53,26 +52,7 @@ class RamTruthTest {
     private final EventLoop loop = group.next();
     private final List<QemuPod> pods = new ArrayList<>();
 
-    private final ColoActive.Listener active = new ColoActive.Listener() {
-        @Override
-        public void moved(ActivePhase now) {}
-
-        @Override
-        public void checkpointOverdue(Duration age) {}
-    };
-    private final ColoStandby.Listener standby = new ColoStandby.Listener() {
-        @Override
-        public void moved(StandbyPhase now) {}
-
-        @Override
-        public void overlayLarge(String disk) {}
-
-        @Override
-        public void overlayFull(String disk) {}
-
-        @Override
-        public void diverged() {}
-    };
+    private final DeafTwinListener deaf = new DeafTwinListener();
 
     private QemuPod pod(String name, QemuPod.Hardware hardware) throws Exception {
         String uuid = UUID.randomUUID().toString();
@@ -126,7 +106,7 @@ class RamTruthTest {
         QemuPod into = pod("b", hardware());
         List<String> wrong = new ArrayList<>();
         for (int start = 1; start <= STARTS; start++) {
-            Twinning twinning = new Twinning(directory.resolve("s" + start), loop, from, into, active, standby);
+            Twinning twinning = new Twinning(directory.resolve("s" + start), loop, from, into, deaf, deaf);
             StringBuilder line = new StringBuilder("start " + start + ": wrong pages at its checkpoints");
             try (CheckpointHold hold = new CheckpointHold(directory, from, pid(from), into, pid(into))) {
                 hold.arm();
